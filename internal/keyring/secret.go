@@ -14,7 +14,8 @@ const hidden = "***"
 // Reveal finds every place that does.
 //
 // Keep it in exported fields or print it directly: fmt reads unexported fields
-// by reflection and asks no method there.
+// by reflection and asks no method there, and encoding/json does so with the
+// keys of a map.
 type Secret string
 
 // Reveal returns the text itself.
@@ -32,5 +33,5 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
 // MarshalJSON writes "***".
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + hidden + `"`), nil }
 
-// MarshalText writes *** (YAML, map keys, XML).
+// MarshalText writes *** (YAML, XML).
 func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
