@@ -78,4 +78,3 @@ func appendName(b []byte, name string) []byte {
 func appendInt(b []byte, name string, n int64) []byte {
 	return strconv.AppendInt(appendName(b, name), n, 10)
 }
-
