@@ -7,7 +7,7 @@
 -- and a counter that every change of configuration moves (running servers watch it).
 CREATE TABLE installation (
   id          smallint PRIMARY KEY CHECK (id = 1),
-  key_check   bytea,
+  key_check   text,
   revision    bigint NOT NULL DEFAULT 0,
   simulated   smallint NOT NULL DEFAULT 0 CHECK (simulated IN (0, 1)),
   recovery_at bigint,

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// pgConnLifetime renews connections, so that a failed-over server is left within minutes.
+const pgConnLifetime = 30 * time.Minute
+
+func (s *Store) openPostgres(dsn string, opts Options) error {
+	writer, err := pgConfig(dsn)
+	if err != nil {
+		return err
+	}
+	// Every statement of a money transaction is an index look-up of a set; the planner, which knows nothing of a JSON
+	// batch, would sometimes prefer to scan.
+	writer.RuntimeParams["enable_seqscan"] = "off"
+	reader, err := pgConfig(dsn)
+	if err != nil {
+		return err
+	}
+	conns := opts.MaxConns
+	if conns == 0 {
+		conns = DefaultMaxConns
+	}
+	s.write = stdlib.OpenDB(*writer)
+	s.write.SetMaxOpenConns(max(2, conns/2))
+	s.write.SetMaxIdleConns(max(2, conns/2))
+	s.write.SetConnMaxLifetime(pgConnLifetime)
+	s.read = stdlib.OpenDB(*reader)
+	s.read.SetMaxOpenConns(max(2, conns-conns/2))
+	s.read.SetMaxIdleConns(max(2, conns-conns/2))
+	s.read.SetConnMaxLifetime(pgConnLifetime)
+	return nil
+}
+
+func pgConfig(dsn string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("database: GALLA_DATABASE isn't a valid postgres:// URL")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 5 * time.Second
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "galla"
+	}
+	return config, nil
+}
+
+func isNetwork(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}

@@ -1,0 +1,180 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+	"modernc.org/sqlite"
+)
+
+const (
+	// sqliteBusy bounds the wait for another process's write transaction; the turnstile makes it rare.
+	sqliteBusy = "10000"
+	// sqliteReaders is the read-only pool: more readers than cores only fight for the page cache.
+	sqliteReaders = 4
+	// sqliteCache is the page cache of each connection, in KiB (a negative cache_size).
+	sqliteCache = "-32768"
+)
+
+func init() {
+	// decode(text, 'hex') is PostgreSQL's; bytes travel in a JSON batch as hex.
+	sqlite.MustRegisterDeterministicScalarFunction("decode", 2, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		text, ok := args[0].(string)
+		if !ok {
+			if args[0] == nil {
+				return nil, nil
+			}
+			return nil, fmt.Errorf("decode: expected text, got %T", args[0])
+		}
+		return hex.DecodeString(text)
+	})
+}
+
+func (s *Store) openSQLite(ctx context.Context, path string, access Access, opts Options) error {
+	if access != Create {
+		if info, err := os.Stat(path); err != nil || info.IsDir() {
+			return fmt.Errorf("%w at %s", ErrMissing, path)
+		}
+	} else if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("database: make folder: %w", err)
+	}
+	if opts.Exclusive {
+		lock, err := lockFile(path + ".lock")
+		if err != nil {
+			return err
+		}
+		s.lock = lock
+	}
+	turn, err := newTurnstile(path + ".turn")
+	if err != nil {
+		return err
+	}
+	s.turn = turn
+	synchronous := opts.SQLiteSynchronous
+	if synchronous == "" {
+		synchronous = "FULL"
+	}
+	s.write, err = openSQLiteDB(path, synchronous, false)
+	if err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("database: open %s: %w", path, err)
+	}
+	s.writer = newSession(conn)
+	s.read, err = openSQLiteDB(path, synchronous, true)
+	if err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(sqliteReaders)
+	s.read.SetMaxIdleConns(sqliteReaders)
+	s.readStmt = newStatements(s.read)
+	return nil
+}
+
+func openSQLiteDB(path, synchronous string, readOnly bool) (*sql.DB, error) {
+	// Busy timeout first: the pragmas behind it may already have to wait.
+	q := url.Values{"_pragma": {
+		"busy_timeout(" + sqliteBusy + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
+		"foreign_keys(1)", "cache_size(" + sqliteCache + ")", "wal_autocheckpoint(4000)",
+	}}
+	if readOnly {
+		q.Add("_pragma", "query_only(1)")
+	}
+	return sql.Open("sqlite", "file:"+path+"?"+q.Encode())
+}
+
+// lockFile takes the exclusive lock that names a running server. The kernel releases it when the process dies.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database: lock file: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%w (%s)", ErrLocked, path)
+	}
+	return f, nil
+}
+
+// turnstile makes processes take turns at BEGIN IMMEDIATE. SQLite's own busy handler polls, so beside a busy writer
+// another process could starve; flock queues.
+type turnstile struct{ f *os.File }
+
+func newTurnstile(path string) (*turnstile, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database: turnstile: %w", err)
+	}
+	return &turnstile{f}, nil
+}
+
+func (t *turnstile) enter() error {
+	for {
+		if err := unix.Flock(int(t.f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func (t *turnstile) leave() error { return unix.Flock(int(t.f.Fd()), unix.LOCK_UN) }
+func (t *turnstile) close() error { return t.f.Close() }
+
+var (
+	recordset   = regexp.MustCompile(`json_to_recordset\(CAST\(\$(\d+) AS json\)\) AS (\w+)\(([^)]*)\)`)
+	parameter   = regexp.MustCompile(`\$(\d+)`)
+	rowLock     = regexp.MustCompile(`(?i)\s+FOR UPDATE( SKIP LOCKED)?`)
+	sqliteTexts sync.Map
+)
+
+// sqliteText swaps what SQLite spells otherwise in a query: a batch becomes json_each, $n becomes ?n, and row locks
+// go, because there is one writer.
+func sqliteText(query string) string {
+	if text, ok := sqliteTexts.Load(query); ok {
+		return text.(string)
+	}
+	text := recordset.ReplaceAllStringFunc(query, func(match string) string {
+		part := recordset.FindStringSubmatch(match)
+		var columns []string
+		for _, column := range strings.Split(part[3], ",") {
+			name, _, _ := strings.Cut(strings.TrimSpace(column), " ")
+			columns = append(columns, "value ->> '"+name+"' AS "+name)
+		}
+		return "(SELECT " + strings.Join(columns, ", ") + " FROM json_each($" + part[1] + ")) AS " + part[2]
+	})
+	text = parameter.ReplaceAllString(rowLock.ReplaceAllString(text, ""), "?$1")
+	sqliteTexts.Store(query, text)
+	return text
+}
+
+var (
+	sqliteTypes = strings.NewReplacer(" bigint", " INTEGER", " smallint", " INTEGER", " bytea", " BLOB", " text", " TEXT", "\n);", "\n) STRICT;")
+)
+
+// sqliteSchema swaps the types of a migration and makes its tables STRICT.
+func sqliteSchema(text string) string { return sqliteTypes.Replace(text) }
+
+func readMigration(files fs.FS, name string, engine Engine) (string, error) {
+	text, err := fs.ReadFile(files, name)
+	if err != nil {
+		return "", err
+	}
+	up, _, _ := strings.Cut(string(text), "-- +goose Down")
+	if engine == SQLite {
+		return sqliteSchema(up), nil
+	}
+	return up, nil
+}

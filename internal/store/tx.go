@@ -1,0 +1,199 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// txTimeout bounds one write transaction, waiting for locks included.
+const txTimeout = 30 * time.Second
+
+// Write runs f in one transaction and commits when f returns nil. f must not keep the queries, do network calls or
+// wait for anything but the database. The error's class (ErrRetry, ErrAmbiguous, ErrFatal, ErrUnavailable, ErrUnique)
+// says what to do next; only ErrAmbiguous leaves open whether f's work is stored.
+//
+// The caller's cancellation doesn't reach the transaction: a payer who closes the tab must not undo a batch.
+func (s *Store) Write(ctx context.Context, f func(ctx context.Context, q *Queries) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), txTimeout)
+	defer cancel()
+	if s.engine == SQLite {
+		return s.writeSQLite(ctx, f)
+	}
+	return s.writePostgres(ctx, f)
+}
+
+func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Queries) error) error {
+	s.writerMu.Lock()
+	defer s.writerMu.Unlock()
+	if err := s.turn.enter(); err != nil {
+		return fmt.Errorf("%w: turnstile: %w", ErrUnavailable, err)
+	}
+	_, err := s.writer.ExecContext(ctx, "BEGIN IMMEDIATE")
+	if leaveErr := s.turn.leave(); err == nil {
+		err = leaveErr
+	}
+	if err != nil {
+		return classify(err, false)
+	}
+	if err := f(ctx, New(s.writer)); err != nil {
+		return s.rollback(ctx, err)
+	}
+	if _, err := s.writer.ExecContext(ctx, "COMMIT"); err != nil {
+		// A COMMIT that failed leaves the transaction open; nothing of it is stored once it is rolled back.
+		return s.rollback(ctx, err)
+	}
+	return nil
+}
+
+// rollback ends the open SQLite transaction. SQLite may have rolled back by itself: "no transaction is active".
+func (s *Store) rollback(ctx context.Context, cause error) error {
+	_, err := s.writer.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	var lite *sqlite.Error
+	if err != nil && (!errors.As(err, &lite) || lite.Code() != sqlite3.SQLITE_ERROR) {
+		return fmt.Errorf("%w: rollback: %w", ErrFatal, err)
+	}
+	return classify(cause, false)
+}
+
+func (s *Store) writePostgres(ctx context.Context, f func(context.Context, *Queries) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return classify(err, false)
+	}
+	if err := f(ctx, New(tx)); err != nil {
+		_ = tx.Rollback() // the connection is discarded when this fails, and the server rolls back
+		return classify(err, false)
+	}
+	if err := tx.Commit(); err != nil {
+		return classify(err, true)
+	}
+	return nil
+}
+
+// session is SQLite's writing connection with its prepared statements. Guarded by Store.writerMu.
+type session struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func newSession(conn *sql.Conn) *session {
+	return &session{conn: conn, stmts: map[string]*sql.Stmt{}}
+}
+
+func (s *session) close() error {
+	for _, stmt := range s.stmts {
+		stmt.Close()
+	}
+	return s.conn.Close()
+}
+
+func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt, ok := s.stmts[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := s.conn.PrepareContext(ctx, sqliteText(query))
+	if err == nil {
+		s.stmts[query] = stmt
+	}
+	return stmt, err
+}
+
+func (s *session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	stmt, err := s.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, textArgs(args)...)
+}
+
+func (s *session) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return s.conn.PrepareContext(ctx, sqliteText(query))
+}
+
+func (s *session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := s.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, textArgs(args)...)
+}
+
+func (s *session) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	stmt, err := s.prepare(ctx, query)
+	if err != nil {
+		return s.conn.QueryRowContext(ctx, sqliteText(query), textArgs(args)...)
+	}
+	return stmt.QueryRowContext(ctx, textArgs(args)...)
+}
+
+// textArgs gives the JSON batches to SQLite as text: it would take bytes for its binary JSON.
+func textArgs(args []any) []any {
+	for i, arg := range args {
+		if raw, ok := arg.(json.RawMessage); ok {
+			args[i] = string(raw)
+		}
+	}
+	return args
+}
+
+// statements keeps the prepared statements of SQLite's read pool; database/sql prepares them per connection.
+type statements struct {
+	db *sql.DB
+	m  sync.Map
+}
+
+func newStatements(db *sql.DB) *statements { return &statements{db: db} }
+
+func (s *statements) get(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt, ok := s.m.Load(query); ok {
+		return stmt.(*sql.Stmt), nil
+	}
+	stmt, err := s.db.PrepareContext(ctx, sqliteText(query))
+	if err != nil {
+		return nil, err
+	}
+	if other, raced := s.m.LoadOrStore(query, stmt); raced {
+		stmt.Close()
+		return other.(*sql.Stmt), nil
+	}
+	return stmt, nil
+}
+
+// reader runs queries outside transactions.
+type reader struct{ store *Store }
+
+func (r *reader) ExecContext(context.Context, string, ...any) (sql.Result, error) {
+	return nil, errors.New("store: a write outside a transaction")
+}
+
+func (r *reader) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return r.store.read.PrepareContext(ctx, r.store.Rewrite(query))
+}
+
+func (r *reader) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if r.store.engine == Postgres {
+		return r.store.read.QueryContext(ctx, query, args...)
+	}
+	stmt, err := r.store.readStmt.get(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, textArgs(args)...)
+}
+
+func (r *reader) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if r.store.engine == SQLite {
+		if stmt, err := r.store.readStmt.get(ctx, query); err == nil {
+			return stmt.QueryRowContext(ctx, textArgs(args)...)
+		}
+	}
+	return r.store.read.QueryRowContext(ctx, r.store.Rewrite(query), textArgs(args)...)
+}
