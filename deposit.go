@@ -38,6 +38,12 @@ type CreateRequest struct {
 	Label    string // the merchant's id of the payer, 1 to MaxField characters
 }
 
+// AppendJSON appends the body of the request.
+func (r CreateRequest) AppendJSON(b []byte) []byte {
+	b = appendMember(append(b, '{'), "currency", r.Currency)
+	return append(appendMember(b, "label", r.Label), '}')
+}
+
 // DecodeCreate reads the body of a create request and checks its fields. Errors are *RequestError.
 func DecodeCreate(body []byte) (CreateRequest, error) {
 	var r CreateRequest
@@ -115,6 +121,20 @@ func DecodeActivate(body []byte) (ActivateRequest, error) {
 	return r, err
 }
 
+// AppendJSON appends the body of the request, the amount as a number. Errors are those of Money.
+func (r ActivateRequest) AppendJSON(b []byte) ([]byte, error) {
+	amount, err := r.Money()
+	if err != nil {
+		return b, err
+	}
+	b = appendMember(append(b, '{'), "currency_code", r.CurrencyCode)
+	b = appendMember(b, "wallet_type", r.WalletType)
+	b = appendMember(b, "label", r.Label)
+	b = appendMember(b, "key1", r.Key1)
+	b = amount.AppendText(appendName(b, "amount"))
+	return append(appendMember(b, "custom_transaction_id", r.CustomTransactionID), '}'), nil
+}
+
 // Money reads the amount in the request's currency: above 0, at most money.MaxAmount, no more decimals than the
 // currency has. Errors are *RequestError.
 func (r ActivateRequest) Money() (money.Money, error) {
@@ -185,7 +205,7 @@ func (r *AvailableRequest) readBody(body []byte, label *field) error {
 			if value.Kind != KindArray {
 				return r.addCurrencyValue(value)
 			}
-			return value.elements(r.addCurrencyValue)
+			return value.elements("currency_code", r.addCurrencyValue)
 		case "label":
 			return label.set("label", value)
 		}
@@ -194,10 +214,14 @@ func (r *AvailableRequest) readBody(body []byte, label *field) error {
 }
 
 func (r *AvailableRequest) addCurrencyValue(value Value) error {
-	if value.Kind != KindString {
+	switch value.Kind {
+	case KindString:
+		return r.addCurrency(value.Text())
+	case KindNull:
+		return nil
+	default:
 		return fieldError("currency_code", "must be a string or an array of strings, not %s.", value.Kind)
 	}
-	return r.addCurrency(value.Text())
 }
 
 func (r *AvailableRequest) addCurrency(text string) error {

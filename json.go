@@ -100,14 +100,22 @@ func DecodeStrict(body []byte, member func(name []byte, value Value) error) erro
 	return nil
 }
 
-// elements calls element for each element of an array that DecodeStrict has found.
-func (v Value) elements(element func(Value) error) error {
+// elements calls element for each element of an array that DecodeStrict has found; anything else is the wrong type for
+// the member of that name.
+func (v Value) elements(name string, element func(Value) error) error {
+	if v.Kind != KindArray {
+		return wrongKind(name, v)
+	}
 	s := scanner{text: v.Raw}
 	return s.array(1, element)
 }
 
-// members calls member for each member of an object that DecodeStrict has found.
-func (v Value) members(member func(name []byte, value Value) error) error {
+// members calls member for each member of an object that DecodeStrict has found; anything else is the wrong type for
+// the member of that name.
+func (v Value) members(name string, member func(name []byte, value Value) error) error {
+	if v.Kind != KindObject {
+		return wrongKind(name, v)
+	}
 	s := scanner{text: v.Raw}
 	return s.object(1, member)
 }

@@ -38,14 +38,8 @@ type number struct {
 // rrn is the number of UPI and IMPS: 12 digits, leading zeros kept.
 var rrn = number{min: 12, max: 12}
 
-// maxTyped bounds the work on what was typed, in bytes; longer texts are too long for every method.
-const maxTyped = 4096
-
 // read normalises what a payer typed and checks its shape.
 func (n number) read(typed string) (string, Hint) {
-	if len(typed) > maxTyped {
-		return "", n.hint(HintLong, len(typed))
-	}
 	text := normalise(typed)
 	if rest, found := strings.CutPrefix(text, "UTR"); found && !n.fits(text) {
 		text = strings.TrimPrefix(rest, ":")
@@ -70,7 +64,7 @@ func (n number) fits(text string) bool {
 }
 
 func digit(c byte) bool   { return c-'0' <= 9 }
-func capital(c byte) bool { return c-'A' < 26 }
+func capital(c byte) bool { return c-'A' <= 'Z'-'A' }
 
 // Lengths of numbers that payers confuse with the transaction number.
 const (
