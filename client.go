@@ -66,7 +66,8 @@ func (e *AnswerError) Error() string {
 
 // Repeat reports that nothing was decided: send the same request with the same ids again, later.
 func (e *AnswerError) Repeat() bool {
-	return e.HTTPStatus >= http.StatusInternalServerError || e.HTTPStatus == http.StatusTooManyRequests
+	return e.Status == StatusError || e.HTTPStatus >= http.StatusInternalServerError ||
+		e.HTTPStatus == http.StatusTooManyRequests
 }
 
 // Create asks which wallet the payer should pay to by the method. No wallet is an *AnswerError.
@@ -91,10 +92,14 @@ func (c *Client) Activate(ctx context.Context, r ActivateRequest) (Answer, error
 		return Answer{}, err
 	}
 	answer := Answer{Status: reply.status, Message: reply.message}
-	if reply.status == StatusOK {
+	switch reply.status {
+	case StatusOK:
 		if answer.Amount, err = parseAmount(reply.amount, reply.currency); err != nil {
 			return Answer{}, fmt.Errorf("galla: %w", err)
 		}
+	case StatusPending, StatusPossible, StatusFail:
+	default:
+		return Answer{}, &AnswerError{HTTPStatus: http.StatusOK, Status: StatusError, Message: "unknown status in the answer"}
 	}
 	return answer, nil
 }

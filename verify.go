@@ -186,4 +186,3 @@ func (w *postbackWire) dataMember(name []byte, value Value) error {
 	}
 	return nil
 }
-
