@@ -1,0 +1,98 @@
+package deposit
+
+import (
+	"strings"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/evidence"
+)
+
+// Observed gives the transfer as what the evidence package merges.
+func (t Transfer) Observed() evidence.Observed {
+	var conflicts []string
+	if t.Marks&MarkAmount != 0 {
+		conflicts = append(conflicts, evidence.ConflictAmount)
+	}
+	if t.Marks&MarkAccount != 0 {
+		conflicts = append(conflicts, evidence.ConflictAccount)
+	}
+	return evidence.Observed{
+		Fact: evidence.Fact{
+			Amount: t.Amount, AccountID: int64(t.AccountID), OccurredAt: t.OccurredAt, Precision: t.Precision, Payer: t.Payer,
+			Strength: t.Strength, Reversed: t.Marks&MarkReversed != 0, Internal: t.Marks&MarkInternal != 0,
+		},
+		Conflict: strings.Join(conflicts, ","), Quarantined: len(conflicts) > 0,
+	}
+}
+
+// Apply returns the transfer after one more observation. t may be the zero Transfer but for its ids: then the
+// observation is the first. A credited transfer keeps its money whatever comes (invariant E-2): evidence against it
+// turns it Disputed.
+func (t Transfer) Apply(fact evidence.Fact, now time.Time) Transfer {
+	observed := evidence.Observe(fact)
+	if t.State == TransferNew {
+		t.ObservedAt = now
+	} else {
+		observed = evidence.Merge(t.Observed(), observed)
+	}
+	next := t
+	next.Marks = t.Marks | marksOf(observed)
+	next.OccurredAt, next.Precision = observed.OccurredAt, observed.Precision
+	next.Payer, next.Strength = observed.Payer, observed.Strength
+	switch t.State {
+	case Credited, Disputed:
+		if next.Marks&^next.Released != 0 {
+			next.State = Disputed
+		}
+	case Rejected:
+		next.State = Rejected
+	default:
+		next.Amount, next.AccountID = observed.Amount, AccountID(observed.AccountID)
+		next.State = StateOf(next.Marks, next.Released)
+	}
+	return next
+}
+
+// Reverse returns the transfer after the bank took it back.
+func (t Transfer) Reverse() Transfer {
+	t.Marks |= MarkReversed
+	switch t.State {
+	case Credited, Disputed:
+		t.State = Disputed
+	case Rejected:
+	default:
+		t.State = StateOf(t.Marks, t.Released)
+	}
+	return t
+}
+
+// Release returns the transfer after a person overruled what speaks against it.
+func (t Transfer) Release() Transfer {
+	t.Released |= t.Marks
+	if t.State == Disputed {
+		t.State = Credited
+	} else {
+		t.State = Observed
+	}
+	return t
+}
+
+// OnBooks reports whether the money stands in the books: not once the bank took it back or it was found unreal.
+func (s TransferState) OnBooks() bool { return s != TransferNew && s != Reversed && s != Rejected }
+
+func marksOf(o evidence.Observed) Mark {
+	var marks Mark
+	if strings.Contains(o.Conflict, evidence.ConflictAmount) {
+		marks |= MarkAmount
+	}
+	if strings.Contains(o.Conflict, evidence.ConflictAccount) {
+		marks |= MarkAccount
+	}
+	if o.Reversed {
+		marks |= MarkReversed
+	}
+	if o.Internal {
+		marks |= MarkInternal
+	}
+	return marks
+}
