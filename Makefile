@@ -7,7 +7,7 @@ endif
 
 # Where git refuses to read the clone (another owner, as in containers), go can't stamp the commit into the binary.
 ifneq ($(shell git rev-parse HEAD >/dev/null 2>&1 && echo yes),yes)
-export GOFLAGS := $(GOFLAGS) -buildvcs=false
+export GOFLAGS := $(shell GOTOOLCHAIN=local go env GOFLAGS) -buildvcs=false
 endif
 
 # Time for each fuzz target, and what `make bench` measures.
