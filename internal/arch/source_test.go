@@ -114,6 +114,7 @@ func TestInspectFindsWhatIsForbidden(t *testing.T) {
 		{"skip", "internal/lane/loop_test.go", "package lane\nfunc TestX(t *testing.T) { t.Skip(`later`) }", "Skip"},
 		{"skip by format", "internal/lane/loop_test.go", "package lane\nfunc TestX(t *testing.T) { t.Skipf(`later`) }", "Skipf"},
 		{"skip now", "internal/lane/loop_test.go", "package lane\nfunc TestX(t *testing.T) { t.SkipNow() }", "SkipNow"},
+		{"skip unless required", "a_test.go", "package galla\nfunc TestX(t *testing.T) { if os.Getenv(\"REQUIRE_PHP\") == \"\" { t.Skip(`no php`) } }", ""},
 		{"a decoder's skip", "internal/evidence/read.go", "package evidence\nfunc f() { d.Skip() }", ""},
 		{"write in an edge", "internal/console/page.go", "package console\n" + imports + "func f() { s.Write(ctx, verb) }", "write transaction"},
 		{"answer written in an edge", "internal/console/page.go", "package console\n" + imports + "func f() { w.Write(body) }", ""},
@@ -173,7 +174,7 @@ func inspectGo(path string, content []byte) []string {
 		return s.Path.Value == `"`+module+`/internal/store"`
 	})
 	ast.Inspect(file, func(node ast.Node) bool {
-		if node == nil {
+		if node == nil || test && asksRequirement(node) {
 			return false
 		}
 		var what, rule string
@@ -194,7 +195,7 @@ func inspectGo(path string, content []byte) []string {
 const (
 	noFloat = "money and all near it is exact: use integers or package money"
 	noClock = "time is handed in as Now func() time.Time"
-	noSkip  = "tests don't skip themselves: testkit does, for what the machine lacks"
+	noSkip  = "a test that skips fails when it is required: use testkit.Program, or ask a REQUIRE_ variable"
 	noWrite = "only gateway opens a write transaction"
 )
 
@@ -209,6 +210,21 @@ func inTest(node ast.Node) (what, rule string) {
 		}
 	}
 	return "", ""
+}
+
+// asksRequirement tells whether a node is a function that skips by the rule itself: it names a REQUIRE_ variable.
+func asksRequirement(node ast.Node) bool {
+	function, ok := node.(*ast.FuncDecl)
+	if !ok {
+		return false
+	}
+	asks := false
+	ast.Inspect(function, func(node ast.Node) bool {
+		literal, ok := node.(*ast.BasicLit)
+		asks = asks || ok && strings.HasPrefix(literal.Value, `"REQUIRE_`)
+		return !asks
+	})
+	return asks
 }
 
 // inProduct names what a node outside the tests breaks.

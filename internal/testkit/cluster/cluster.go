@@ -40,6 +40,7 @@ var ErrNoBinaries = errors.New("cluster: no initdb and postgres in PATH or in /u
 // at the other end is gone, also after kill -9. It then ends the server at once (SIGQUIT: no checkpoint, the data is
 // thrown away anyway) and deletes the folder, unless the line it read says that the data is needed again.
 const watchdog = `
+PATH=$PATH:/usr/bin:/bin # a test may have emptied it
 postgres=$1 dir=$2
 shift 2
 "$postgres" -D "$dir/data" "$@" >"$dir/log" 2>&1 &
