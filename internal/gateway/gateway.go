@@ -1,0 +1,192 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/keyring"
+	"github.com/galla-gateway/galla/internal/store"
+)
+
+// Intervals of the background work.
+const (
+	// refreshEvery bounds how long a change by an admin command takes to hold in a running server.
+	refreshEvery = 400 * time.Millisecond
+	sweepEvery   = time.Minute
+	rollUpEvery  = 5 * time.Second
+	expireEvery  = 5 * time.Second
+)
+
+// Options of a Gateway. Now is required.
+type Options struct {
+	Now    func() time.Time
+	Logger *slog.Logger
+	// Simulated marks a new database as one that must never hold live data (demo). An existing one must agree.
+	Simulated bool
+	// OnFatal is told of a database error after which the process must end. The default panics.
+	OnFatal func(error)
+	// OnPostback is called after a commit that wrote postbacks, to wake the local sender. It must not block.
+	OnPostback func()
+}
+
+// Gateway is the verbs over one store. Its methods may be called from many goroutines.
+type Gateway struct {
+	store     *store.Store
+	keys      *keyring.Keyring
+	opts      Options
+	log       *slog.Logger
+	directory atomic.Pointer[Directory]
+	reload    sync.Mutex
+	ids       *idBlocks
+	queue     *queue
+	writers   sync.WaitGroup
+	counters  Counters
+}
+
+// Counters are running totals since start, for metrics.
+type Counters struct {
+	Batches, Items, Retries, Ambiguous, Faults atomic.Int64
+	Accepted, Held, Waiting, Refused           atomic.Int64
+	Created, Duplicate, Unparsed, NotTaken     atomic.Int64
+	SweepFound                                 atomic.Int64
+}
+
+// Open makes the gateway over an open store: checks that the key file belongs to the database (or marks a new database
+// with it), loads the directory and starts the writers. Close it before the store.
+func Open(ctx context.Context, s *store.Store, keys *keyring.Keyring, opts Options) (*Gateway, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.OnFatal == nil {
+		opts.OnFatal = func(err error) { panic(err) }
+	}
+	g := &Gateway{store: s, keys: keys, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue()}
+	if err := g.checkInstallation(ctx); err != nil {
+		return nil, err
+	}
+	if err := g.Reload(ctx); err != nil {
+		return nil, err
+	}
+	writers := 1
+	if s.Engine() == store.Postgres {
+		writers = 2
+	}
+	for range writers {
+		g.writers.Add(1)
+		go g.writeBatches()
+	}
+	return g, nil
+}
+
+// checkInstallation compares the key with the database's check value, and the simulated mark.
+func (g *Gateway) checkInstallation(ctx context.Context) error {
+	row, err := g.store.Read().GetInstallation(ctx)
+	if isNoRows(err) {
+		err = g.store.Write(ctx, func(ctx context.Context, q *store.Queries) error {
+			return q.InsertInstallation(ctx, store.InsertInstallationParams{
+				KeyCheck: nullString(g.keys.CheckValue()), Simulated: flag(g.opts.Simulated), CreatedAt: g.now().UnixMicro(),
+			})
+		})
+		if err == nil {
+			row, err = g.store.Read().GetInstallation(ctx)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read installation: %w", err)
+	}
+	if err := g.keys.Verify(row.KeyCheck.String); err != nil {
+		return err
+	}
+	if (row.Simulated == 1) != g.opts.Simulated {
+		if g.opts.Simulated {
+			return errors.New("this database holds live data: a simulation never runs on it")
+		}
+		return errors.New("this database was made by galla demo and holds simulated data: it can't serve live")
+	}
+	return nil
+}
+
+// Reload reads the directory again.
+func (g *Gateway) Reload(ctx context.Context) error {
+	g.reload.Lock()
+	defer g.reload.Unlock()
+	d, err := loadDirectory(ctx, g.store.Read(), g.keys)
+	if err != nil {
+		return err
+	}
+	g.directory.Store(d)
+	return nil
+}
+
+// Directory is the configuration as of the last reload.
+func (g *Gateway) Directory() *Directory { return g.directory.Load() }
+
+// Store is the store, for reading.
+func (g *Gateway) Store() *store.Store { return g.store }
+
+// Counters are the running totals.
+func (g *Gateway) Counters() *Counters { return &g.counters }
+
+// QueueLength is how many requests wait for a transaction now.
+func (g *Gateway) QueueLength() int { return g.queue.length() }
+
+// Close finishes what is queued and stops the writers. Later calls get ErrClosed.
+func (g *Gateway) Close() {
+	g.queue.close()
+	g.writers.Wait()
+}
+
+// Run does the background work until ctx ends: it notices configuration changes, expires claims, folds balances and
+// sweeps for claims that should have met their transfer.
+func (g *Gateway) Run(ctx context.Context) error {
+	var group sync.WaitGroup
+	for _, loop := range []struct {
+		name  string
+		every time.Duration
+		work  func(context.Context) error
+	}{
+		{"refresh", refreshEvery, g.refresh},
+		{"expire", expireEvery, g.Expire},
+		{"rollup", rollUpEvery, g.RollUp},
+		{"sweep", sweepEvery, g.Sweep},
+	} {
+		group.Go(func() { g.loop(ctx, loop.name, loop.every, loop.work) })
+	}
+	group.Wait()
+	return ctx.Err()
+}
+
+func (g *Gateway) loop(ctx context.Context, name string, every time.Duration, work func(context.Context) error) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := work(ctx); err != nil && ctx.Err() == nil {
+			g.counters.Faults.Add(1)
+			g.log.Error("background.failed", "work", name, "error", err)
+			if errors.Is(err, store.ErrFatal) {
+				g.opts.OnFatal(err)
+			}
+		}
+	}
+}
+
+func (g *Gateway) refresh(ctx context.Context) error {
+	revision, err := g.store.Read().GetRevision(ctx)
+	if err != nil || revision == g.Directory().Revision {
+		return err
+	}
+	return g.Reload(ctx)
+}
+
+// now is the time of a transaction, as precise as it is stored.
+func (g *Gateway) now() time.Time { return time.UnixMicro(g.opts.Now().UnixMicro()).UTC() }
