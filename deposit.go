@@ -267,10 +267,11 @@ func (f *field) setAmount(name string, value Value) error {
 	case KindNull:
 		return nil
 	case KindNumber, KindString:
-		if len(value.Raw) > money.MaxText+len(`""`) {
+		text := value.Text()
+		if len(text) > money.MaxText {
 			return fieldError(name, "is longer than %d characters.", money.MaxText)
 		}
-		f.value, f.ok = value.Text(), true
+		f.value, f.ok = text, true
 		return nil
 	}
 	return fieldError(name, "must be a number, not %s.", value.Kind)
