@@ -58,13 +58,14 @@ type Reading struct {
 	Amount      money.Money // on Credit, and on no_reference where the text told it
 	OccurredAt  time.Time   // UTC; see OccurredAt. Zero unless there is an amount
 	Precision   Precision
-	Payer       string // VPA or name as the bank printed it, "" when it didn't
-	Tail        string // last digits of our account, as printed, "" when not printed
-	Bank        string // name of the bank by header, else by template
-	Template    string // name of the template that read it; GenericTemplate for the generic one
-	HeaderKnown bool   // the sender is a header known for a bank
-	App         bool   // it is an app notification
-	ReversalOf  string // number named by a Reversal
+	Payer       string      // VPA or name as the bank printed it, "" when it didn't
+	Tail        string      // last digits of our account, as printed, "" when not printed
+	Balance     money.Money // as printed after the credit, zero when it isn't; for people, decides nothing
+	Bank        string      // name of the bank by header, else by template
+	Template    string      // name of the template that read it; GenericTemplate for the generic one
+	HeaderKnown bool        // the sender is a header known for a bank
+	App         bool        // it is an app notification
+	ReversalOf  string      // number named by a Reversal
 }
 
 // GenericTemplate is the name of the template that reads banks without a sample.
