@@ -1,6 +1,7 @@
 package galla
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/url"
@@ -183,7 +184,7 @@ func DecodeAvailable(query url.Values, body []byte) (AvailableRequest, error) {
 	case len(labels) == 1:
 		label = field{value: labels[0], ok: labels[0] != ""}
 	}
-	if len(body) > 0 {
+	if len(bytes.TrimSpace(body)) > 0 {
 		if err := r.readBody(body, &label); err != nil {
 			return AvailableRequest{}, err
 		}

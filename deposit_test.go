@@ -146,6 +146,7 @@ func TestDecodeAvailable(t *testing.T) {
 	}{
 		{"", "", "", ""},
 		{"", "{}", "", ""},
+		{"", "\r\n", "", ""},
 		{"currency_code[]=INR&currency_code[]=BDT&label=55", "", "INR BDT", "55"},
 		{"currency_code=INR&label=", "", "INR", ""},
 		{"", `{"currency_code":["INR","BDT","INR"],"label":"55"}`, "INR BDT", "55"},

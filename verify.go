@@ -13,7 +13,7 @@ import (
 // PostbackKeys are a merchant's keys for postbacks, as `galla merchant add` prints them.
 type PostbackKeys struct {
 	AccessKey      string   // access_key
-	PrivateKey     string   // postback_private_key, or withdrawal's where withdrawals have their own
+	PrivateKey     string   // postback_private_key
 	WebhookSecrets []string // whsec_…; more than one while rotating; empty checks the legacy signature alone
 }
 

@@ -40,6 +40,10 @@ var (
 		regexp.MustCompile(`^01[3-9][0-9]{8}$`),
 		"a Bangladeshi mobile number of 11 digits, for example 01712345678",
 	}
+	rocketAccount = shape{
+		regexp.MustCompile(`^01[3-9][0-9]{8,9}$`),
+		"a Rocket account: a Bangladeshi mobile number of 11 digits, or 12 with Rocket's check digit",
+	}
 	pakistaniMobile = shape{
 		regexp.MustCompile(`^03[0-9]{9}$`),
 		"a Pakistani mobile number of 11 digits, for example 03012345678",

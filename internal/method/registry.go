@@ -1,8 +1,6 @@
 package method
 
-import (
-	"slices"
-)
+import "slices"
 
 // registry is every method, in the order in which they are shown. A new method is a new file and a line here.
 var registry = []Method{
