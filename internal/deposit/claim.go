@@ -175,3 +175,6 @@ func StateOf(marks, released Mark) TransferState {
 	}
 	return Observed
 }
+
+// Live claims may still be credited.
+func (c Claim) Live() bool { return c.State.Live() }

@@ -109,12 +109,12 @@ type EvidenceItem struct {
 
 // EvidenceResult is what the sender of an item is told.
 type EvidenceResult struct {
-	EvidenceID int64                // 0: not stored (an OTP text)
-	Status     EvidenceStatus       // created, duplicate, unparsed, refused
-	Reason     evidence.Reason      // of unparsed and refused
-	TransferID deposit.TransferID   // of created and duplicate
-	Reference  string               // likewise
-	Amount     money.Money          // likewise
+	EvidenceID int64              // 0: not stored (an OTP text)
+	Status     EvidenceStatus     // created, duplicate, unparsed, refused
+	Reason     evidence.Reason    // of unparsed and refused
+	TransferID deposit.TransferID // of created and duplicate
+	Reference  string             // likewise
+	Amount     money.Money        // likewise
 }
 
 // EvidenceStatus is the member status of a result.

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/galla-gateway/galla/internal/deposit"
 	"github.com/galla-gateway/galla/internal/keyring"
 	"github.com/galla-gateway/galla/internal/store"
 )
@@ -190,3 +191,33 @@ func (g *Gateway) refresh(ctx context.Context) error {
 
 // now is the time of a transaction, as precise as it is stored.
 func (g *Gateway) now() time.Time { return time.UnixMicro(g.opts.Now().UnixMicro()).UTC() }
+
+func (c *Counters) countVerdict(d deposit.Decision) {
+	switch d {
+	case deposit.Accept:
+		c.Accepted.Add(1)
+	case deposit.Hold:
+		c.Held.Add(1)
+	case deposit.Wait:
+		c.Waiting.Add(1)
+	case deposit.Refuse:
+		c.Refused.Add(1)
+	}
+}
+
+func (c *Counters) countEvidence(s EvidenceStatus) {
+	switch s {
+	case EvidenceCreated:
+		c.Created.Add(1)
+	case EvidenceDuplicate:
+		c.Duplicate.Add(1)
+	case EvidenceUnparsed:
+		c.Unparsed.Add(1)
+	case EvidenceRefused:
+		c.NotTaken.Add(1)
+	}
+}
+
+// ensureLedgerAccounts reloads the directory: the process that added a merchant or an account made its ledger accounts
+// in the same transaction.
+func (g *Gateway) ensureLedgerAccounts(ctx context.Context) error { return g.Reload(ctx) }

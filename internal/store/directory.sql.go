@@ -29,7 +29,7 @@ func (q *Queries) BumpRevision(ctx context.Context) error {
 }
 
 const countAssignments = `-- name: CountAssignments :many
-SELECT wallet_id, count(*) AS payers FROM assignment GROUP BY wallet_id
+SELECT wallet_id, count(*) AS payers FROM assignment WHERE merchant_id = $1 GROUP BY wallet_id
 `
 
 type CountAssignmentsRow struct {
@@ -37,8 +37,8 @@ type CountAssignmentsRow struct {
 	Payers   int64
 }
 
-func (q *Queries) CountAssignments(ctx context.Context) ([]CountAssignmentsRow, error) {
-	rows, err := q.db.QueryContext(ctx, countAssignments)
+func (q *Queries) CountAssignments(ctx context.Context, merchantID int64) ([]CountAssignmentsRow, error) {
+	rows, err := q.db.QueryContext(ctx, countAssignments, merchantID)
 	if err != nil {
 		return nil, err
 	}

@@ -132,4 +132,4 @@ VALUES (sqlc.arg(merchant_id), sqlc.arg(payer), sqlc.arg(method), sqlc.arg(curre
 ON CONFLICT (merchant_id, payer, method, currency, wallet_id) DO UPDATE SET assigned_at = excluded.assigned_at, reason = excluded.reason;
 
 -- name: CountAssignments :many
-SELECT wallet_id, count(*) AS payers FROM assignment GROUP BY wallet_id;
+SELECT wallet_id, count(*) AS payers FROM assignment WHERE merchant_id = sqlc.arg(merchant_id) GROUP BY wallet_id;

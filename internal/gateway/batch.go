@@ -1,0 +1,442 @@
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/deposit"
+	"github.com/galla-gateway/galla/internal/evidence"
+	"github.com/galla-gateway/galla/internal/ledger"
+	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/method"
+	"github.com/galla-gateway/galla/internal/store"
+	"github.com/galla-gateway/galla/money"
+)
+
+// errStale: another transaction changed what this batch had loaded. It is rolled back and run again.
+var errStale = errors.New("what was loaded has changed")
+
+// errMissingLedgerAccount: a merchant or account was added by a process that this one's directory doesn't know yet.
+var errMissingLedgerAccount = errors.New("ledger account is missing")
+
+type claimItem struct {
+	ClaimRequest
+	number string // "" when the shape is wrong
+	hint   method.Hint
+	given  string
+	result ClaimResult
+}
+
+type evidenceItem struct {
+	EvidenceItem
+	id     int64 // drawn once, so that a rerun after a doubtful commit knows its own row
+	result EvidenceResult
+}
+
+// act is a decision from outside the rules: a person's, or the clock's. It runs with its reference locked and loaded.
+type act struct {
+	ref    refKey
+	apply  func(b *batch, ref *refState) error
+	result ClaimResult
+}
+
+type refKey struct {
+	rail   method.Rail
+	number string
+}
+
+type orderKey struct {
+	merchantID merchant.ID
+	orderID    string
+}
+
+type payerKey struct {
+	merchantID merchant.ID
+	payer      string
+}
+
+// refState is a locked reference with all that is known of it.
+type refState struct {
+	id       deposit.ReferenceID
+	key      refKey
+	reversed bool
+	marked   bool // reversed by this batch
+	transfer *transferState
+	claims   []*claimState // live ones and those that named a wrong amount
+	touched  bool          // by evidence of this batch: its claims are judged again
+}
+
+type transferState struct {
+	deposit.Transfer
+	stored deposit.TransferState // TransferNew: not stored yet
+	dirty  bool
+}
+
+type claimState struct {
+	deposit.Claim
+	stored       deposit.State // New: not stored yet
+	supersededBy deposit.ClaimID
+	credited     money.Money
+	dirty        bool
+}
+
+// batch is one transaction's work: what was loaded, what the items decided, and the rows to save.
+type batch struct {
+	g         *Gateway
+	ctx       context.Context
+	q         *store.Queries
+	dir       *Directory
+	now       time.Time
+	ids       drawn
+	known     map[[32]byte]store.LoadEvidenceRow
+	refs      map[refKey]*refState
+	orders    map[orderKey]*claimState
+	byID      map[deposit.ClaimID]*claimState
+	waiting   map[payerKey]int
+	shown     map[payerKey]map[deposit.AccountID]time.Time
+	disputed  map[deposit.AccountID]bool
+	credits   []credit
+	deltas    map[int64]*deltaRow
+	otp       map[int64]int64
+	out       rows
+	postbacks bool
+	failed    bool
+}
+
+// credit is a deposit of this batch, for limits that count it before it is stored.
+type credit struct {
+	merchantID merchant.ID
+	payer      string
+	amount     money.Money
+}
+
+// rows is what the batch saves.
+type rows struct {
+	evidence    []evidenceRow
+	newClaims   []*claimState
+	claims      []*claimState
+	transfers   []*transferState
+	reversed    []reversedRow
+	deposits    []depositRow
+	postings    []postingRow
+	transitions []transitionRow
+	postbacks   []postbackRow
+}
+
+// tryBatch runs the items in one transaction: lock, load, decide, save.
+func (g *Gateway) tryBatch(items []*item) (postbacks bool, err error) {
+	// An item draws up to three transitions and one id of each other kind; claims that a transfer settles come on top
+	// and are found by errNeedIDs.
+	if err := g.ids.fill(context.Background(), int64(4*len(items)+16)); err != nil {
+		return false, err
+	}
+	dir := g.Directory()
+	err = g.store.Write(context.Background(), func(ctx context.Context, q *store.Queries) error {
+		b := &batch{
+			g: g, ctx: ctx, q: q, dir: dir, now: g.now(), ids: drawn{blocks: g.ids},
+			known: map[[32]byte]store.LoadEvidenceRow{}, refs: map[refKey]*refState{}, orders: map[orderKey]*claimState{},
+			byID: map[deposit.ClaimID]*claimState{}, waiting: map[payerKey]int{},
+			shown: map[payerKey]map[deposit.AccountID]time.Time{}, disputed: map[deposit.AccountID]bool{},
+			deltas: map[int64]*deltaRow{}, otp: map[int64]int64{},
+		}
+		if err := b.load(items); err != nil {
+			return err
+		}
+		if err := b.decide(items); err != nil {
+			return err
+		}
+		if b.ids.short {
+			return errNeedIDs
+		}
+		postbacks = b.postbacks
+		return b.save()
+	})
+	return postbacks, err
+}
+
+// load locks the references of all items and reads what the decisions need.
+func (b *batch) load(items []*item) error {
+	if err := b.lockReferences(items); err != nil {
+		return err
+	}
+	if err := b.loadEvidence(items); err != nil {
+		return err
+	}
+	if err := b.loadTransfers(); err != nil {
+		return err
+	}
+	if err := b.loadClaims(items); err != nil {
+		return err
+	}
+	return b.loadContext(items)
+}
+
+func (b *batch) lockReferences(items []*item) error {
+	wanted := map[refKey]bool{}
+	for _, it := range items {
+		switch {
+		case it.claim != nil && it.claim.number != "":
+			wanted[refKey{it.claim.Method.Rail, it.claim.number}] = true
+		case it.evidence != nil && it.evidence.Number != "":
+			wanted[refKey{it.evidence.Rail, it.evidence.Number}] = true
+		case it.act != nil:
+			wanted[it.act.ref] = true
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	list := make([]referenceRow, 0, len(wanted))
+	for key := range wanted {
+		list = append(list, referenceRow{b.ids.next(idReference), int(key.rail), key.number, b.now.UnixMicro()})
+	}
+	if b.ids.short {
+		return errNeedIDs
+	}
+	// Sorted, each once: two transactions that want the same rows take them in the same order.
+	slices.SortFunc(list, func(a, c referenceRow) int {
+		if a.Rail != c.Rail {
+			return a.Rail - c.Rail
+		}
+		return strings.Compare(a.Number, c.Number)
+	})
+	locked, err := b.q.LockReferences(b.ctx, set(list))
+	if err != nil {
+		return fmt.Errorf("lock references: %w", err)
+	}
+	for _, row := range locked {
+		key := refKey{method.Rail(row.Rail), row.Number}
+		b.refs[key] = &refState{id: deposit.ReferenceID(row.ID), key: key, reversed: row.ReversedAt.Valid}
+	}
+	return nil
+}
+
+func (b *batch) loadEvidence(items []*item) error {
+	var prints []fingerprintRow
+	for _, it := range items {
+		if it.evidence != nil && it.evidence.Outcome != evidence.OTP {
+			prints = append(prints, fingerprintRow{hex.EncodeToString(it.evidence.Fingerprint[:])})
+		}
+	}
+	if len(prints) == 0 {
+		return nil
+	}
+	known, err := b.q.LoadEvidence(b.ctx, set(prints))
+	if err != nil {
+		return fmt.Errorf("load evidence: %w", err)
+	}
+	for _, row := range known {
+		b.known[[32]byte(row.Fingerprint)] = row
+	}
+	return nil
+}
+
+func (b *batch) loadTransfers() error {
+	if len(b.refs) == 0 {
+		return nil
+	}
+	byID := map[int64]*refState{}
+	for _, ref := range b.refs {
+		byID[int64(ref.id)] = ref
+	}
+	stored, err := b.q.LoadTransfers(b.ctx, b.refSet())
+	if err != nil {
+		return fmt.Errorf("load transfers: %w", err)
+	}
+	for _, row := range stored {
+		byID[row.ReferenceID].transfer = &transferState{Transfer: transferOf(row), stored: deposit.TransferState(row.State)}
+	}
+	return nil
+}
+
+func (b *batch) refSet() json.RawMessage {
+	ids := make([]idRow, 0, len(b.refs))
+	for _, ref := range b.refs {
+		ids = append(ids, idRow{int64(ref.id)})
+	}
+	return set(ids)
+}
+
+// loadClaims reads the current claim of each order, and the claims on each reference.
+func (b *batch) loadClaims(items []*item) error {
+	var orders []orderRow
+	for _, it := range items {
+		if it.claim != nil {
+			orders = append(orders, orderRow{int64(it.claim.MerchantID), it.claim.OrderID})
+		}
+	}
+	if len(orders) > 0 {
+		current, err := b.q.LoadOrderClaims(b.ctx, set(orders))
+		if err != nil {
+			return fmt.Errorf("load orders: %w", err)
+		}
+		for _, row := range current {
+			c := b.claim(store.Claim{
+				ID: row.ID, MerchantID: row.MerchantID, OrderID: row.OrderID, SupersededBy: row.SupersededBy, Payer: row.Payer,
+				Method: row.Method, ReferenceID: row.ReferenceID, Given: row.Given, Amount: row.Amount, Currency: row.Currency,
+				State: row.State, Reason: row.Reason, UntilEvidence: row.UntilEvidence, Corrections: row.Corrections, Told: row.Told,
+				CreatedAt: row.CreatedAt, DecidedAt: row.DecidedAt, ExpiresAt: row.ExpiresAt,
+			})
+			c.credited = money.Money{Minor: row.Credited, Currency: money.Currency(row.Currency)}
+			b.orders[orderKey{c.MerchantID, c.OrderID}] = c
+		}
+	}
+	if len(b.refs) == 0 {
+		return nil
+	}
+	onRefs, err := b.q.LoadReferenceClaims(b.ctx, b.refSet())
+	if err != nil {
+		return fmt.Errorf("load claims: %w", err)
+	}
+	byID := map[deposit.ReferenceID]*refState{}
+	for _, ref := range b.refs {
+		byID[ref.id] = ref
+	}
+	for _, row := range onRefs {
+		ref := byID[deposit.ReferenceID(row.ReferenceID.Int64)]
+		ref.claims = append(ref.claims, b.claim(row))
+	}
+	return nil
+}
+
+// claim gives the one state of a stored claim, however it was found.
+func (b *batch) claim(row store.Claim) *claimState {
+	if c, ok := b.byID[deposit.ClaimID(row.ID)]; ok {
+		return c
+	}
+	c := &claimState{Claim: claimOf(row), stored: deposit.State(row.State)}
+	b.byID[c.ID] = c
+	return c
+}
+
+// loadContext reads what only some rules ask: waiting claims of a payer, wallets shown, disputed accounts.
+func (b *batch) loadContext(items []*item) error {
+	payers := map[payerKey]bool{}
+	needShown := false
+	involve := func(id merchant.ID, payer string, ref *refState) {
+		payers[payerKey{id, payer}] = true
+		m, ok := b.dir.Merchant(id)
+		needShown = needShown || (ok && m.Policy.RequireOffer) || (ref.transfer != nil && b.dir.shared(ref.transfer.AccountID))
+	}
+	var waiting []payerRow
+	seen := map[payerKey]bool{}
+	for _, it := range items {
+		if it.claim != nil && it.claim.number != "" {
+			ref := b.refs[refKey{it.claim.Method.Rail, it.claim.number}]
+			involve(it.claim.MerchantID, it.claim.Payer, ref)
+			key := payerKey{it.claim.MerchantID, it.claim.Payer}
+			if ref.transfer == nil && !seen[key] {
+				seen[key] = true
+				waiting = append(waiting, payerRow{int64(key.merchantID), key.payer})
+			}
+		}
+		if it.evidence != nil && it.evidence.Number != "" {
+			needShown = needShown || b.dir.shared(it.evidence.AccountID)
+		}
+	}
+	transfers := false
+	for _, ref := range b.refs {
+		for _, c := range ref.claims {
+			involve(c.MerchantID, c.Payer, ref)
+		}
+		transfers = transfers || ref.transfer != nil || len(ref.claims) > 0
+	}
+	if len(waiting) > 0 {
+		if err := b.loadWaiting(waiting); err != nil {
+			return err
+		}
+	}
+	if needShown && len(payers) > 0 {
+		if err := b.loadShown(payers); err != nil {
+			return err
+		}
+	}
+	if !transfers && !hasEvidence(items) {
+		return nil
+	}
+	disputed, err := b.q.LoadDisputedAccounts(b.ctx)
+	if err != nil {
+		return fmt.Errorf("load disputed accounts: %w", err)
+	}
+	for _, id := range disputed {
+		b.disputed[deposit.AccountID(id)] = true
+	}
+	return nil
+}
+
+func hasEvidence(items []*item) bool {
+	return slices.ContainsFunc(items, func(it *item) bool { return it.evidence != nil })
+}
+
+func (b *batch) loadWaiting(payers []payerRow) error {
+	counts, err := b.q.CountWaiting(b.ctx, store.CountWaitingParams{Batch: set(payers), Now: b.now.UnixMicro()})
+	if err != nil {
+		return fmt.Errorf("count waiting claims: %w", err)
+	}
+	for _, row := range counts {
+		b.waiting[payerKey{merchant.ID(row.MerchantID), row.Payer}] = int(row.Waiting)
+	}
+	return nil
+}
+
+func (b *batch) loadShown(payers map[payerKey]bool) error {
+	list := make([]payerRow, 0, len(payers))
+	for key := range payers {
+		list = append(list, payerRow{int64(key.merchantID), key.payer})
+	}
+	shown, err := b.q.LoadShown(b.ctx, set(list))
+	if err != nil {
+		return fmt.Errorf("load shown wallets: %w", err)
+	}
+	for _, row := range shown {
+		key := payerKey{merchant.ID(row.MerchantID), row.Payer}
+		if b.shown[key] == nil {
+			b.shown[key] = map[deposit.AccountID]time.Time{}
+		}
+		b.shown[key][deposit.AccountID(row.AccountID)] = fromMicro(row.FirstShownAt)
+	}
+	return nil
+}
+
+// set writes rows as the JSON text that a batch statement takes.
+func set(list any) json.RawMessage {
+	text, err := json.Marshal(list)
+	if err != nil {
+		panic(err) // structs of plain values
+	}
+	return text
+}
+
+func transferOf(row store.Transfer) deposit.Transfer {
+	return deposit.Transfer{
+		ID: deposit.TransferID(row.ID), ReferenceID: deposit.ReferenceID(row.ReferenceID), AccountID: deposit.AccountID(row.AccountID),
+		Amount: money.Money{Minor: row.Amount, Currency: money.Currency(row.Currency)}, OccurredAt: fromMicro(row.OccurredAt),
+		Precision: evidence.Precision(row.Accuracy), Strength: evidence.Strength(row.Strength), Payer: row.Payer,
+		Marks: deposit.Mark(row.Marks), Released: deposit.Mark(row.Released), State: deposit.TransferState(row.State),
+		ObservedAt: fromMicro(row.ObservedAt),
+	}
+}
+
+func claimOf(row store.Claim) deposit.Claim {
+	return deposit.Claim{
+		ID: deposit.ClaimID(row.ID), MerchantID: merchant.ID(row.MerchantID), OrderID: row.OrderID, Payer: row.Payer,
+		Method: row.Method, ReferenceID: deposit.ReferenceID(row.ReferenceID.Int64), Given: row.Given,
+		Amount: money.Money{Minor: row.Amount, Currency: money.Currency(row.Currency)}, State: deposit.State(row.State),
+		Reason: deposit.Reason(row.Reason), UntilEvidence: row.UntilEvidence == 1, Corrections: int(row.Corrections), Told: row.Told == 1,
+		CreatedAt: fromMicro(row.CreatedAt), DecidedAt: fromMicro(row.DecidedAt), ExpiresAt: fromMicro(row.ExpiresAt),
+	}
+}
+
+// position is where a transfer's money stands in the books.
+func position(t deposit.Transfer) ledger.Position {
+	if !t.State.OnBooks() {
+		return ledger.Position{}
+	}
+	return ledger.Position{AccountID: int64(t.AccountID), Amount: t.Amount}
+}

@@ -1,0 +1,198 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/store"
+)
+
+// Bounds of repeating a batch.
+const (
+	maxTries = 12
+	maxRetry = 5 * time.Second
+	// maxAmbiguous bounds how often a batch whose COMMIT gave no answer is run again.
+	maxAmbiguous = 3
+)
+
+// item is one request in the queue: a piece of evidence, a claim, or an act on a reference. Exactly one is set.
+type item struct {
+	evidence *evidenceItem
+	claim    *claimItem
+	act      *act
+	err      error
+	done     *sync.WaitGroup
+}
+
+// queue holds what waits for a transaction. It is bounded: MaxQueue.
+type queue struct {
+	mu     sync.Mutex
+	filled *sync.Cond
+	items  []*item
+	closed bool
+}
+
+func newQueue() *queue {
+	q := &queue{}
+	q.filled = sync.NewCond(&q.mu)
+	return q
+}
+
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
+}
+
+// put adds all items or none.
+func (q *queue) put(items []*item) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return ErrClosed
+	case len(q.items)+len(items) > MaxQueue:
+		return ErrBusy
+	}
+	q.items = append(q.items, items...)
+	q.filled.Signal()
+	return nil
+}
+
+// take waits for items and returns up to MaxBatch of them; none when the queue is closed and empty.
+func (q *queue) take() []*item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.items) == 0 && !q.closed {
+		q.filled.Wait()
+	}
+	n := min(len(q.items), MaxBatch)
+	batch := append([]*item(nil), q.items[:n]...)
+	rest := copy(q.items, q.items[n:])
+	clear(q.items[rest:])
+	q.items = q.items[:rest]
+	if rest > 0 {
+		q.filled.Signal() // another writer can start
+	}
+	return batch
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.filled.Broadcast()
+}
+
+// submit queues items and waits until each is decided. The first fault is returned; the caller repeats with the same
+// ids. Cancellation doesn't take an item out of the queue: once accepted it is decided.
+func (g *Gateway) submit(_ context.Context, items []*item) error {
+	var done sync.WaitGroup
+	done.Add(len(items))
+	for _, it := range items {
+		it.done = &done
+	}
+	for start := 0; start < len(items); start += MaxQueue / 2 {
+		if err := g.queue.put(items[start:min(start+MaxQueue/2, len(items))]); err != nil {
+			return err
+		}
+	}
+	done.Wait()
+	for _, it := range items {
+		if it.err != nil {
+			return it.err
+		}
+	}
+	return nil
+}
+
+// writeBatches is one writer: it takes what queued up while its last commit ran. No timer: a lone request is a batch
+// of one.
+func (g *Gateway) writeBatches() {
+	defer g.writers.Done()
+	for {
+		items := g.queue.take()
+		if len(items) == 0 {
+			return
+		}
+		g.runBatch(items)
+	}
+}
+
+// runBatch commits items in one transaction. A request whose rows the database refuses is found by halving: it gets
+// the fault, its neighbours their answers.
+func (g *Gateway) runBatch(items []*item) {
+	g.counters.Batches.Add(1)
+	err := g.commitBatch(items)
+	switch {
+	case err == nil:
+		g.counters.Items.Add(int64(len(items)))
+	case errors.Is(err, store.ErrFatal):
+		g.opts.OnFatal(err)
+	case len(items) > 1 && !errors.Is(err, ErrUnknown):
+		g.runBatch(items[:len(items)/2])
+		g.runBatch(items[len(items)/2:])
+		return
+	}
+	if err != nil {
+		g.counters.Faults.Add(int64(len(items)))
+		g.log.Error("batch.failed", "items", len(items), "error", err)
+	}
+	for _, it := range items {
+		it.err = err
+		it.done.Done()
+	}
+}
+
+// commitBatch runs the batch until it is stored, repeating it with the same ids while the database says that this may
+// help. ErrUnknown when it doesn't in time.
+func (g *Gateway) commitBatch(items []*item) error {
+	start := g.opts.Now()
+	ambiguous := 0
+	for try := 1; ; try++ {
+		wrote, err := g.tryBatch(items)
+		switch {
+		case err == nil:
+			if wrote && g.opts.OnPostback != nil {
+				g.opts.OnPostback()
+			}
+			return nil
+		case errors.Is(err, store.ErrFatal):
+			return err
+		case errors.Is(err, store.ErrAmbiguous):
+			g.counters.Ambiguous.Add(1)
+			if ambiguous++; ambiguous > maxAmbiguous {
+				return errors.Join(ErrUnknown, err)
+			}
+		case errors.Is(err, errMissingLedgerAccount):
+			if err := g.ensureLedgerAccounts(context.Background()); err != nil {
+				return err
+			}
+		case errors.Is(err, errStale), errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrUnique), errors.Is(err, errNeedIDs):
+		case errors.Is(err, store.ErrUnavailable):
+			if g.opts.Now().Sub(start) > maxRetry {
+				return errors.Join(ErrUnknown, err)
+			}
+		default:
+			return err
+		}
+		if try >= maxTries || g.opts.Now().Sub(start) > maxRetry {
+			if errors.Is(err, store.ErrUnique) {
+				return err // not a race: the row itself is refused
+			}
+			return errors.Join(ErrUnknown, err)
+		}
+		g.counters.Retries.Add(1)
+		if !errors.Is(err, errNeedIDs) {
+			pause(try)
+		}
+	}
+}
+
+// pause waits a little longer with each try, with jitter, so that two losers of one race don't meet again.
+func pause(try int) {
+	time.Sleep(time.Duration(try) * time.Duration(1+rand.IntN(5)) * time.Millisecond)
+}
