@@ -48,6 +48,31 @@ type ConversionRate struct {
 	CreatedAt int64
 }
 
+type Deposit struct {
+	ID         int64
+	ClaimID    int64
+	TransferID int64
+	MerchantID int64
+	Amount     int64
+	Fee        int64
+	Currency   string
+	CreatedAt  int64
+}
+
+type Evidence struct {
+	ID          int64
+	SourceID    int64
+	Fingerprint []byte
+	Raw         []byte
+	Sender      string
+	ReceivedAt  int64
+	Outcome     string
+	Reason      string
+	Reading     string
+	ReferenceID sql.NullInt64
+	TransferID  sql.NullInt64
+}
+
 type Installation struct {
 	ID         int16
 	KeyCheck   sql.NullString
@@ -86,6 +111,35 @@ type MerchantKey struct {
 	AllowIp    string
 	CreatedAt  int64
 	ExpiresAt  sql.NullInt64
+}
+
+type Postback struct {
+	ID         int64
+	MerchantID int64
+	Kind       string
+	SubjectID  int64
+	WebhookID  string
+	Body       string
+	State      string
+	Attempts   int16
+	NextAt     int64
+	Lease      int64
+	CreatedAt  int64
+	EndedAt    sql.NullInt64
+}
+
+type PostbackAttempt struct {
+	PostbackID int64
+	Number     int16
+	StartedAt  int64
+	Duration   int64
+	Address    string
+	Tls        string
+	Status     int16
+	Failure    string
+	Error      string
+	Answer     []byte
+	NextAt     sql.NullInt64
 }
 
 type ReceivingAccount struct {
@@ -130,6 +184,18 @@ type Transfer struct {
 	Released    int16
 	State       string
 	ObservedAt  int64
+}
+
+type Transition struct {
+	ID        int64
+	Kind      string
+	SubjectID int64
+	FromState string
+	ToState   string
+	At        int64
+	Actor     string
+	Reason    string
+	Facts     string
 }
 
 type Wallet struct {

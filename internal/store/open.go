@@ -139,3 +139,6 @@ func (s *Store) Rewrite(query string) string {
 	}
 	return query
 }
+
+// ReadPool gives the plain pool behind Read, for audits and tests that bring their own SQL.
+func (s *Store) ReadPool() *sql.DB { return s.read }

@@ -97,6 +97,9 @@ func DurablePostgres(t testing.TB) *cluster.Cluster {
 	return server
 }
 
+// shared keeps the server of this process reachable: were it collected, its watchdog's pipe would close and end it.
+var shared *cluster.Cluster
+
 // sharedServer returns the DSN of the server that the tests of this process share, started at the first call. Nobody
 // stops it: it ends with this process, see package cluster.
 var sharedServer = sync.OnceValues(func() (string, error) {
@@ -108,6 +111,7 @@ var sharedServer = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	shared = server
 	return server.DSN("postgres"), nil
 })
 

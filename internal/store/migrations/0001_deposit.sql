@@ -280,7 +280,8 @@ CREATE TABLE transition (
 );
 CREATE INDEX transition_subject ON transition (kind, subject_id);
 
--- postback keeps the exact bytes that every attempt sends.
+-- postback keeps the exact bytes that every attempt sends. next_at is when somebody may take it: at its next try or,
+-- while lease isn't 0, at the end of that lease. Whoever records an attempt must name the lease.
 CREATE TABLE postback (
   id           bigint PRIMARY KEY,
   merchant_id  bigint NOT NULL,
@@ -292,22 +293,29 @@ CREATE TABLE postback (
   attempts     smallint NOT NULL DEFAULT 0,
   next_at      bigint NOT NULL,
   lease        bigint NOT NULL DEFAULT 0,
-  leased_until bigint NOT NULL DEFAULT 0,
   created_at   bigint NOT NULL,
   ended_at     bigint,
-  UNIQUE (kind, subject_id)
+  UNIQUE (kind, subject_id),
+  CHECK ((state = 'pending') = (ended_at IS NULL)),
+  CHECK (state = 'pending' OR lease = 0)
 );
-CREATE INDEX postback_due ON postback (next_at) WHERE state = 'pending';
+CREATE INDEX postback_due ON postback (merchant_id, kind, next_at) WHERE state = 'pending';
+CREATE INDEX postback_exhausted ON postback (id) WHERE state = 'exhausted';
 
+-- postback_attempt: status is 0 without an HTTP answer, failure then the kind of error; answer is its first 4 KiB;
+-- duration is in microseconds; next_at is the try that followed from it.
 CREATE TABLE postback_attempt (
   postback_id bigint NOT NULL,
   number      smallint NOT NULL,
   started_at  bigint NOT NULL,
   duration    bigint NOT NULL,
+  address     text NOT NULL,
+  tls         text NOT NULL,
   status      smallint NOT NULL,
-  address     text NOT NULL DEFAULT '',
-  error       text NOT NULL DEFAULT '',
+  failure     text NOT NULL,
+  error       text NOT NULL,
   answer      bytea NOT NULL,
+  next_at     bigint,
   PRIMARY KEY (postback_id, number)
 );
 
