@@ -24,7 +24,7 @@ var (
 	genericClock = regexp.MustCompile(`(?i)^\s*,?\s*(?:at\s+)?(\d{1,2}:\d{2}(?::\d{2})?)\b`)
 	genericVPA   = regexp.MustCompile(`(?i)\b([a-z0-9][a-z0-9._-]*@[a-z][a-z0-9]*)\b`)
 	genericName  = regexp.MustCompile(`(?i:\b(?:from|by)) ([A-Z][A-Za-z .&']{1,60}?)\s*(?:[.(,;/-]|(?i:\bref\b|\bupi\b|\bimps\b|\brrn\b|\bon\b|\bvia\b)|$)`)
-	notAName     = regexp.MustCompile(`(?i)^(?:upi|imps|neft|rtgs|a/?c|account|vpa|mob|the|your|an?)\b`)
+	notAName     = regexp.MustCompile(`(?i)^(?:upi|imps|neft|rtgs|rs|inr|a/?c|account|vpa|mob|the|your|an?)\b`)
 	balancePrint = regexp.MustCompile(`(?i)\b(?:bal|balance|avlbl amt)\b[\s.:is]{0,5}(?:rs|inr|₹)?[\s.:]{0,3}(\d[\d,]*(?:\.\d{1,2})?)`)
 )
 

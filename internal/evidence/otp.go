@@ -15,42 +15,50 @@ const (
 		`(?:code|pin|no|number)\b)`
 	// secretWords also name things that are no one-time passwords; they count only with a code right beside.
 	secretWords = `(?:` + otpWords + `|\bpassword\b|\b[mu]?pin\b|\bcvv\b|\bcode\b)`
+	codeDigits  = `(?:\d{4,8}|\d{3}[ -]\d{3})`
 )
 
 var (
-	otpWord = regexp.MustCompile(`(?i)` + otpWords)
-	// otpGiven is a code right beside the word: "OTP is 123456", "123456 is your OTP".
-	otpGiven = regexp.MustCompile(`(?i)` + secretWords + `(?:\W|\bis\b|\bcode\b|\bno\b|\bnumber\b|\bfor\b|\byour\b){0,8}\b[a-z]?[ -]?\d(?:[ -]?\d){3,7}\b|` +
-		`\b\d(?:[ -]?\d){3,7}(?:\W|\bis\b|\bas\b|\byour\b|\bthe\b)+(?:[\w&.']+[ -]+){0,4}` + otpWords)
+	otpWord = gate([]string{"otp", "0tp", "o t", "o-t", "o.t", "o_t", "t p", "t.p", "t-p", "t_p", "ओटीपी",
+		"one time", "one-time", "onetime", "passcode", "verif", "secur", "authen", "authori", "confirm", "access", "log", "sign", "activat"},
+		`(?i)`+otpWords)
+	// otpGiven is a code right beside the word: "OTP is 123456", "123456 is your OTP", "123456 OTP".
+	otpGiven = gate(append([]string{"password", "pin", "cvv", "code"}, otpWord.words...), `(?i)`+
+		secretWords+`(?:\W|\bis\b|\bcode\b|\bno\b|\bnumber\b|\bfor\b|\byour\b){0,8}\b[a-z]?`+codeDigits+`\b|`+
+		`\b[a-z]?`+codeDigits+`\s*(?:\bis\b|\bas\b|[-:(])\s*(?:[\w&.']+[ -]+){0,4}`+otpWords+`|`+
+		`\b`+codeDigits+`\s+`+otpWords)
 	// otpWarning is a sentence that tells never to give a password away.
 	otpWarning = regexp.MustCompile(`(?i)\b(?:never|do ?n[o']t|don.?t|not|no one|nobody|bank (?:will )?never|without) ` +
 		`(?:ever )?(?:to )?(?:share|disclose|reveal|tell|give|ask|asks|call|enter|send|forward)[^.!\n]{0,80}?` + otpWords +
 		`[^.!\n\d]{0,60}`)
 	// otpCode is a number that could be a code: 4 to 8 digits by themselves, not an amount, account, date or phone.
-	otpCode = regexp.MustCompile(`(?:^|[^\d.,/:*xX₹-])\b(\d{4,8}|\d{3}[ -]\d{3})\b(?:[^\d,/:-]|$)`)
+	otpCode = regexp.MustCompile(`(?:^|[^\d.,/:*xX₹-])\b(` + codeDigits + `)\b(?:[^\d,/:-]|$)`)
 	otpNot  = regexp.MustCompile(`(?i)(?:rs|inr|₹|a/?c|acc?t|account|no|ending|call|dial|sms|to|card|bal|amt|ref|upi|rrn)[\s.:]*$`)
 )
 
 // isOTP decides whether a normalised text is a one-time password. readable says whether a template reads the text
 // as a credit: then only a code right beside the word counts.
 func isOTP(text string, readable func() bool) bool {
-	if otpGiven.MatchString(text) {
-		return true
+	text = maskVPAs(text)
+	lower := strings.ToLower(text)
+	named := otpWord.find(text, lower) != nil
+	if otpGiven.find(text, lower) != nil {
+		return named || !readable()
 	}
-	if !otpWord.MatchString(text) {
+	if !named {
 		return false
 	}
 	rest := otpWarning.ReplaceAllString(text, " ")
 	if readable() {
 		return false
 	}
-	return otpWord.MatchString(rest) || givesCode(text)
+	return otpWord.pattern.MatchString(rest) || givesCode(text)
 }
 
 // givesCode reports whether a sentence that names a password also holds a number that could be one.
 func givesCode(text string) bool {
 	for sentence := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '!' }) {
-		if !otpWord.MatchString(sentence) {
+		if !otpWord.pattern.MatchString(sentence) {
 			continue
 		}
 		for _, at := range otpCode.FindAllStringSubmatchIndex(sentence, -1) {

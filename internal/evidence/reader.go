@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
@@ -71,7 +70,7 @@ func compile(templates []bank.Template) []*bank.Form {
 }
 
 // noteMark is where the payer's free text begins. What follows is never read.
-var noteMark = regexp.MustCompile(`(?i)\bremarks?\b|\bnotes?\b|\b(?:info|message|msg|comments?) from (?:the )?(?:payer|sender|remitter)\b|` +
+var noteMark = gate([]string{"remark", "note", " from ", "payer", "comment", "message", "msg"}, `(?i)\bremarks?\b|\bnotes?\b|\b(?:info|message|msg|comments?) from (?:the )?(?:payer|sender|remitter)\b|`+
 	`\bpayer'?s? (?:note|message|comment)\b|\bcomments?\s*[:=-]|\bmessage\s*[:=-]|\bmsg\s*[:=-]`)
 
 // Read decides what a message is. now stands in for a message without received time. The refusals of messages go before
@@ -132,7 +131,7 @@ func refuseReading(reading Reading, reason Reason, text string) Reading {
 }
 
 func cutNote(text string) (bankText, note string) {
-	if at := noteMark.FindStringIndex(text); at != nil {
+	if at := noteMark.find(text, strings.ToLower(text)); at != nil {
 		return text[:at[0]], text[at[0]:]
 	}
 	return text, ""
@@ -171,7 +170,7 @@ func (s scan) read(reading Reading) Reading {
 		}
 	}
 	generic := readGeneric(s.text, refs)
-	if generic.reason == ReasonNotACredit {
+	if generic.Amount == "" {
 		return refuse(reading, Unparsed, generic.reason)
 	}
 	reading.Template = GenericTemplate

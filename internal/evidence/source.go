@@ -37,7 +37,7 @@ func (k SourceKind) Messages() bool { return k != SourceTransfers && k != "" }
 const (
 	MaxBodyBytes     = 2 << 20
 	MaxItems         = 500
-	MaxTextBytes     = 8 << 10 // a message; a long SMS of 10 parts in UCS-2 has 670 characters
+	MaxTextBytes     = 2 << 10 // a message; a long SMS has at most 10 parts: 1530 letters, or 670 of other scripts
 	MaxFieldChars    = 190     // sender, title, app, payer
 	MaxNoteChars     = 1000
 	maxJSONDepth     = 32

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // India is the zone of the Indian banks. It has no daylight saving time, so a fixed zone is exact.
@@ -59,9 +60,9 @@ var placeholders = map[string]string{
 	"date":   `(?P<date>\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[- ]?[a-z]{3}[- ,]?\d{2,4})\b`,
 	"time":   `(?P<time>\d{1,2}:\d{2}(?::\d{2})?)\b`,
 	"ref":    `\b(?P<ref>\d{12})\b`,
-	"payer":  `(?P<payer>[^\n]{0,100}?)`,
-	"vpa":    `(?P<payer>[a-z0-9._-]{1,100}@[a-z0-9]{1,50})`,
-	"vpa_":   `(?P<vpa_>[a-z0-9._-]{1,100}[_@][a-z0-9]{1,50})`,
+	"payer":  `(?P<payer>[^\n]*?)`,
+	"vpa":    `(?P<payer>[a-z0-9._-]+@[a-z0-9]+)`,
+	"vpa_":   `(?P<vpa_>[a-z0-9._-]+[_@][a-z0-9]+)`,
 	"end":    `\s*$`,
 }
 
@@ -139,8 +140,12 @@ func (f *Form) Match(text string) (Fields, bool) {
 			fields.Payer = restoreAt(value)
 		}
 	}
-	return fields, true
+	return fields, utf8.RuneCountInString(fields.Payer) <= maxPayerChars
 }
+
+// maxPayerChars: a longer payer means that the form fitted by accident. It is no part of the patterns, because a counted
+// repetition of this size makes them slow.
+const maxPayerChars = 100
 
 // restoreAt turns "name_handle" into "name@handle".
 func restoreAt(vpa string) string {
