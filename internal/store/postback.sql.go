@@ -10,7 +10,127 @@ import (
 	"encoding/json"
 )
 
-const dueEndpoints = `-- name: DueEndpoints :many
+const countUndelivered = `-- name: CountUndelivered :one
+SELECT count(*) AS pending, CAST(COALESCE(min(p.created_at), 0) AS bigint) AS oldest_at,
+  (SELECT count(*) FROM postback e WHERE e.state = 'exhausted') AS exhausted
+FROM postback p
+WHERE p.state = 'pending' AND p.merchant_id > 0
+`
+
+type CountUndeliveredRow struct {
+	Pending   int64
+	OldestAt  int64
+	Exhausted int64
+}
+
+func (q *Queries) CountUndelivered(ctx context.Context) (CountUndeliveredRow, error) {
+	row := q.db.QueryRowContext(ctx, countUndelivered)
+	var i CountUndeliveredRow
+	err := row.Scan(&i.Pending, &i.OldestAt, &i.Exhausted)
+	return i, err
+}
+
+const dropLeases = `-- name: DropLeases :execrows
+UPDATE postback SET lease = 0, next_at = $1
+WHERE state = 'pending' AND merchant_id > 0 AND lease <> 0
+`
+
+// merchant_id > 0 says nothing new: it makes SQLite take the index of what is due and not the table.
+func (q *Queries) DropLeases(ctx context.Context, now int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropLeases, now)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const findPostbackAttempts = `-- name: FindPostbackAttempts :many
+SELECT a.postback_id
+FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, started_at bigint)
+CROSS JOIN postback_attempt a
+WHERE a.postback_id = j.id AND a.number = j.number AND a.started_at = j.started_at
+`
+
+// Which of these attempts are stored: a record whose COMMIT gave no answer is repeated and asks this.
+func (q *Queries) FindPostbackAttempts(ctx context.Context, batch json.RawMessage) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, findPostbackAttempts, batch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var postback_id int64
+		if err := rows.Scan(&postback_id); err != nil {
+			return nil, err
+		}
+		items = append(items, postback_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const insertPostbackAttempts = `-- name: InsertPostbackAttempts :exec
+INSERT INTO postback_attempt (postback_id, number, started_at, duration, address, tls, status, failure, error, answer, next_at)
+SELECT j.id, j.number, j.started_at, j.duration, j.address, j.tls, j.status, j.failure, j.error, decode(j.answer, 'hex'), j.retry_at
+FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, started_at bigint, duration bigint, address text, tls text, status smallint, failure text, error text, answer text, retry_at bigint)
+WHERE true
+`
+
+func (q *Queries) InsertPostbackAttempts(ctx context.Context, batch json.RawMessage) error {
+	_, err := q.db.ExecContext(ctx, insertPostbackAttempts, batch)
+	return err
+}
+
+const leasePostbacks = `-- name: LeasePostbacks :many
+UPDATE postback SET lease = $1, next_at = $2
+FROM json_to_recordset(CAST($4 AS json)) AS j(id bigint)
+WHERE postback.id = j.id AND postback.state = 'pending' AND postback.next_at <= $3
+RETURNING postback.id
+`
+
+type LeasePostbacksParams struct {
+	Lease       int64
+	LeasedUntil int64
+	Now         int64
+	Batch       json.RawMessage
+}
+
+// The conditions repeat what the lock has made sure of, so that no engine's reading of SKIP LOCKED matters.
+func (q *Queries) LeasePostbacks(ctx context.Context, arg LeasePostbacksParams) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, leasePostbacks,
+		arg.Lease,
+		arg.LeasedUntil,
+		arg.Now,
+		arg.Batch,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listEndpoints = `-- name: ListEndpoints :many
 
 WITH RECURSIVE hop (merchant_id) AS (
   SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending'
@@ -18,32 +138,35 @@ WITH RECURSIVE hop (merchant_id) AS (
   SELECT (SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending' AND p.merchant_id > hop.merchant_id)
   FROM hop WHERE hop.merchant_id IS NOT NULL
 )
-SELECT CAST(hop.merchant_id AS bigint) AS merchant_id, k.kind
+SELECT CAST(hop.merchant_id AS bigint) AS merchant_id, k.kind, CAST(COALESCE((
+  SELECT p.next_at FROM postback p
+  WHERE p.state = 'pending' AND p.merchant_id = hop.merchant_id AND p.kind = k.kind
+  ORDER BY p.next_at LIMIT 1
+), -1) AS bigint) AS next_at
 FROM hop CROSS JOIN (SELECT 'deposit' AS kind UNION ALL SELECT 'withdrawal' AS kind) k
-WHERE hop.merchant_id IS NOT NULL AND EXISTS (
-  SELECT 1 FROM postback p
-  WHERE p.state = 'pending' AND p.merchant_id = hop.merchant_id AND p.kind = k.kind AND p.next_at <= $1
-)
+WHERE hop.merchant_id IS NOT NULL
 `
 
-type DueEndpointsRow struct {
+type ListEndpointsRow struct {
 	MerchantID int64
 	Kind       string
+	NextAt     int64
 }
 
 // Delivery of postbacks. An endpoint is a merchant and a kind: deposits and withdrawals may go to different addresses.
-// Hops over the index from merchant to merchant, so its cost is the number of merchants with undelivered postbacks and
-// not the number of these.
-func (q *Queries) DueEndpoints(ctx context.Context, now int64) ([]DueEndpointsRow, error) {
-	rows, err := q.db.QueryContext(ctx, dueEndpoints, now)
+// What looks long-winded here keeps PostgreSQL from scanning the table once its statistics tempt it to.
+// The endpoints with undelivered postbacks and when the first of each is due. It hops over the index from merchant to
+// merchant, so it costs as much as there are such merchants, however many postbacks wait.
+func (q *Queries) ListEndpoints(ctx context.Context) ([]ListEndpointsRow, error) {
+	rows, err := q.db.QueryContext(ctx, listEndpoints)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []DueEndpointsRow
+	var items []ListEndpointsRow
 	for rows.Next() {
-		var i DueEndpointsRow
-		if err := rows.Scan(&i.MerchantID, &i.Kind); err != nil {
+		var i ListEndpointsRow
+		if err := rows.Scan(&i.MerchantID, &i.Kind, &i.NextAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -58,42 +181,35 @@ func (q *Queries) DueEndpoints(ctx context.Context, now int64) ([]DueEndpointsRo
 }
 
 const lockDuePostbacks = `-- name: LockDuePostbacks :many
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.created_at
-FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text)
-CROSS JOIN postback p
-WHERE p.state = 'pending' AND p.merchant_id = j.merchant_id AND p.kind = j.kind AND p.next_at <= COALESCE((
-  SELECT d.next_at FROM postback d
-  WHERE d.state = 'pending' AND d.merchant_id = j.merchant_id AND d.kind = j.kind AND d.next_at <= $2
-  ORDER BY d.next_at LIMIT 1 OFFSET $3
-), $2)
+SELECT id, subject_id, webhook_id, body, attempts, created_at
+FROM postback
+WHERE state = 'pending' AND merchant_id = $1 AND kind = $2 AND next_at <= $3
+ORDER BY next_at
 LIMIT $4
 FOR UPDATE SKIP LOCKED
 `
 
 type LockDuePostbacksParams struct {
-	Batch  json.RawMessage
-	Now    int64
-	Beyond int32
-	Most   int32
+	MerchantID int64
+	Kind       string
+	Now        int64
+	Most       int32
 }
 
 type LockDuePostbacksRow struct {
-	ID         int64
-	MerchantID int64
-	Kind       string
-	SubjectID  int64
-	WebhookID  string
-	Body       string
-	Attempts   int16
-	CreatedAt  int64
+	ID        int64
+	SubjectID int64
+	WebhookID string
+	Body      string
+	Attempts  int16
+	CreatedAt int64
 }
 
-// Takes the first of each endpoint by next_at: beyond is how many it leaves out of account, the rest of a tie comes too.
 func (q *Queries) LockDuePostbacks(ctx context.Context, arg LockDuePostbacksParams) ([]LockDuePostbacksRow, error) {
 	rows, err := q.db.QueryContext(ctx, lockDuePostbacks,
-		arg.Batch,
+		arg.MerchantID,
+		arg.Kind,
 		arg.Now,
-		arg.Beyond,
 		arg.Most,
 	)
 	if err != nil {
@@ -105,8 +221,6 @@ func (q *Queries) LockDuePostbacks(ctx context.Context, arg LockDuePostbacksPara
 		var i LockDuePostbacksRow
 		if err := rows.Scan(
 			&i.ID,
-			&i.MerchantID,
-			&i.Kind,
 			&i.SubjectID,
 			&i.WebhookID,
 			&i.Body,
@@ -116,6 +230,36 @@ func (q *Queries) LockDuePostbacks(ctx context.Context, arg LockDuePostbacksPara
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recordPostbacks = `-- name: RecordPostbacks :many
+UPDATE postback SET state = j.state, attempts = j.number, next_at = j.next_at, lease = 0, ended_at = j.ended_at
+FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, lease bigint, number smallint, state text, next_at bigint, ended_at bigint)
+WHERE postback.id = j.id AND postback.state = 'pending' AND postback.lease = j.lease AND postback.attempts = j.number - 1
+RETURNING postback.id
+`
+
+func (q *Queries) RecordPostbacks(ctx context.Context, batch json.RawMessage) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, recordPostbacks, batch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

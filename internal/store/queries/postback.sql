@@ -57,9 +57,6 @@ FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, number sma
 CROSS JOIN postback_attempt a
 WHERE a.postback_id = j.id AND a.number = j.number AND a.started_at = j.started_at;
 
--- name: ListPostbackAttempts :many
-SELECT * FROM postback_attempt WHERE postback_id = sqlc.arg(postback_id) ORDER BY number;
-
 -- name: CountUndelivered :one
 SELECT count(*) AS pending, CAST(COALESCE(min(p.created_at), 0) AS bigint) AS oldest_at,
   (SELECT count(*) FROM postback e WHERE e.state = 'exhausted') AS exhausted
