@@ -1,0 +1,20 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/galla-gateway/galla/internal/web"
+)
+
+// routes is everything that can be asked here.
+func (a *api) routes() []web.Route {
+	return []web.Route{
+		{Method: http.MethodPost, Path: "/api/v1/transaction/create/{wallet_type}", Handler: a.adapt(a.create)},
+		{Method: http.MethodPost, Path: "/api/v1/transaction/activate", Handler: a.adapt(a.activate)},
+		{Method: http.MethodGet, Path: "/api/v1/payment-systems/available", Handler: a.adapt(a.available)},
+
+		{Method: http.MethodPost, Path: "/evidence/v1/transfers", Handler: a.adapt(a.transfers)},
+		{Method: http.MethodPost, Path: "/evidence/v1/messages", Handler: a.adapt(a.messages)},
+		{Method: http.MethodPost, Path: "/evidence/v1/forward/{token}", Handler: a.adapt(a.forward)},
+	}
+}
