@@ -69,7 +69,7 @@ func TestDefaults(t *testing.T) {
 
 func TestPrecedence(t *testing.T) {
 	const yaml = "listen: ':1'\nadmin_listen: ':2'\nlog_level: debug\ntrusted_proxies: [10.0.0.0/8, '::1']\nbase_url:\n"
-	environ := []string{"HOME=/root", "GALLA_ADMIN_LISTEN=:3", "GALLA_LOG_LEVEL=warn", "GALLA_KEY_FILE=", "GALLA_ACTOR=me",
+	environ := []string{"HOME=/root", "GALLA_ADMIN_LISTEN=:3", "GALLA_LOG_LEVEL=warn", "GALLA_LOG_FORMAT=", "GALLA_ACTOR=me",
 		"GALLA_SERVICE_HOST=10.0.0.1", "GALLA_PORT=tcp://10.0.0.1:80", "GALLA_PORT_80_TCP=x", "GALLA_POSTBACK_ALLOW=127.0.0.0/8,10.1.2.3"}
 	c, err := load(t, yaml, environ, []string{"--log-level", "error", "--json", "--default-merchant=shop"})
 	if err != nil {

@@ -1,3 +1,5 @@
+// Package postback holds the rules of telling a merchant: when a postback is
+// sent again and what counts as delivered. It does no I/O.
 package postback
 
 import (

@@ -91,6 +91,7 @@ func TestTooLargeBodyIsAnswered(t *testing.T) {
 	}))
 	for _, head := range []string{
 		"Content-Length: 1073741824\r\n\r\n",
+		fmt.Sprintf("Content-Length: %d\r\n\r\n", MaxBody+1), // a little too large, and it never comes
 		fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", MaxBody+1, bytes.Repeat([]byte("x"), MaxBody+1)),
 	} {
 		code, body := say(t, address, "POST / HTTP/1.1\r\nHost: x\r\n"+head)
