@@ -1,0 +1,42 @@
+// Command galla is the whole product: the server, the demo, and the commands by which an operator keeps it.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// commands make every command, in the order of the help. A new command is a file cmd_<name>.go and a line here.
+var commands = []func(*app) *cobra.Command{
+	newMigrate,
+	newMerchant,
+	newWallet,
+	newSource,
+	newSender,
+	newRate,
+	newClaim,
+	newTransfer,
+	newEvidence,
+	newFind,
+	newBalance,
+	newAudit,
+	newDoctor,
+	newRecovery,
+	newKey,
+	newConfig,
+	newVersion,
+	newMan,
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks to end; a second one ends at once.
+	context.AfterFunc(ctx, stop)
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), now: time.Now}
+	os.Exit(a.run(ctx, os.Args[1:]))
+}
