@@ -222,7 +222,7 @@ func tailsText(tails []string) string {
 	if len(tails) == 0 {
 		return "[]"
 	}
-	return string(set(tails))
+	return jsonText(tails)
 }
 
 func insertWallet(ctx context.Context, q *store.Queries, w *wallet.Wallet, merchants []int64) error {

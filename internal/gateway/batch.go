@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -206,7 +205,7 @@ func (b *batch) lockReferences(items []*item) error {
 		}
 		return strings.Compare(a.Number, c.Number)
 	})
-	locked, err := b.q.LockReferences(b.ctx, set(list))
+	locked, err := b.q.LockReferences(b.ctx, store.Rows(list))
 	if err != nil {
 		return fmt.Errorf("lock references: %w", err)
 	}
@@ -227,7 +226,7 @@ func (b *batch) loadEvidence(items []*item) error {
 	if len(prints) == 0 {
 		return nil
 	}
-	known, err := b.q.LoadEvidence(b.ctx, set(prints))
+	known, err := b.q.LoadEvidence(b.ctx, store.Rows(prints))
 	if err != nil {
 		return fmt.Errorf("load evidence: %w", err)
 	}
@@ -245,7 +244,7 @@ func (b *batch) loadTransfers() error {
 	for _, ref := range b.refs {
 		byID[int64(ref.id)] = ref
 	}
-	stored, err := b.q.LoadTransfers(b.ctx, b.refSet())
+	stored, err := b.q.LoadTransfers(b.ctx, b.references())
 	if err != nil {
 		return fmt.Errorf("load transfers: %w", err)
 	}
@@ -255,12 +254,12 @@ func (b *batch) loadTransfers() error {
 	return nil
 }
 
-func (b *batch) refSet() json.RawMessage {
+func (b *batch) references() store.Batch {
 	ids := make([]idRow, 0, len(b.refs))
 	for _, ref := range b.refs {
 		ids = append(ids, idRow{int64(ref.id)})
 	}
-	return set(ids)
+	return store.Rows(ids)
 }
 
 // loadClaims reads the current claim of each order, and the claims on each reference.
@@ -272,7 +271,7 @@ func (b *batch) loadClaims(items []*item) error {
 		}
 	}
 	if len(orders) > 0 {
-		current, err := b.q.LoadOrderClaims(b.ctx, set(orders))
+		current, err := b.q.LoadOrderClaims(b.ctx, store.Rows(orders))
 		if err != nil {
 			return fmt.Errorf("load orders: %w", err)
 		}
@@ -290,7 +289,7 @@ func (b *batch) loadClaims(items []*item) error {
 	if len(b.refs) == 0 {
 		return nil
 	}
-	onRefs, err := b.q.LoadReferenceClaims(b.ctx, b.refSet())
+	onRefs, err := b.q.LoadReferenceClaims(b.ctx, b.references())
 	if err != nil {
 		return fmt.Errorf("load claims: %w", err)
 	}
@@ -375,7 +374,7 @@ func hasEvidence(items []*item) bool {
 }
 
 func (b *batch) loadWaiting(payers []payerRow) error {
-	counts, err := b.q.CountWaiting(b.ctx, store.CountWaitingParams{Batch: set(payers), Now: b.now.UnixMicro()})
+	counts, err := b.q.CountWaiting(b.ctx, store.CountWaitingParams{Batch: store.Rows(payers), Now: b.now.UnixMicro()})
 	if err != nil {
 		return fmt.Errorf("count waiting claims: %w", err)
 	}
@@ -390,7 +389,7 @@ func (b *batch) loadShown(payers map[payerKey]bool) error {
 	for key := range payers {
 		list = append(list, payerRow{int64(key.merchantID), key.payer})
 	}
-	shown, err := b.q.LoadShown(b.ctx, set(list))
+	shown, err := b.q.LoadShown(b.ctx, store.Rows(list))
 	if err != nil {
 		return fmt.Errorf("load shown wallets: %w", err)
 	}
@@ -402,15 +401,6 @@ func (b *batch) loadShown(payers map[payerKey]bool) error {
 		b.shown[key][deposit.AccountID(row.AccountID)] = fromMicro(row.FirstShownAt)
 	}
 	return nil
-}
-
-// set writes rows as the JSON text that a batch statement takes.
-func set(list any) json.RawMessage {
-	text, err := json.Marshal(list)
-	if err != nil {
-		panic(err) // structs of plain values
-	}
-	return text
 }
 
 func transferOf(row store.Transfer) deposit.Transfer {

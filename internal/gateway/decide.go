@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -268,11 +267,7 @@ func factsText(v deposit.Verdict, f deposit.Facts) string {
 		stored.Transfer, stored.TransferState, stored.Observed = int64(t.ID), string(t.State), t.Amount.Minor
 		stored.OccurredAt, stored.Precision, stored.Strength = t.OccurredAt.UnixMicro(), t.Precision.String(), t.Strength.String()
 	}
-	text, err := json.Marshal(stored)
-	if err != nil {
-		panic(err) // a struct of plain values
-	}
-	return string(text)
+	return jsonText(stored)
 }
 
 // storedFacts is the JSON of transition.facts of a claim.

@@ -22,7 +22,7 @@ import (
 // world is one gateway over a real database with two merchants and their wallets, on a clock that the test moves.
 // Merchant 1 (shop) has account 1 to itself, merchant 2 (other) has account 2, account 3 serves both.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	g        *Gateway
 	clock    *testkit.Clock
 	database string
@@ -37,7 +37,7 @@ const (
 
 var phonePe, _ = method.Lookup("phone_pe")
 
-func newWorld(t *testing.T, database string) *world {
+func newWorld(t testing.TB, database string) *world {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "key")
 	if err := keyring.Generate(path); err != nil {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -194,7 +195,14 @@ func checkReason(actor, reason string) error {
 
 // personFacts keeps a person's words where the rules keep their facts.
 func personFacts(reason string) string {
-	return string(set(struct {
-		Reason string `json:"person_reason"`
-	}{reason}))
+	return jsonText(map[string]string{"person_reason": reason})
+}
+
+// jsonText is the JSON of a plain value.
+func jsonText(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // values that can't fail
+	}
+	return string(text)
 }

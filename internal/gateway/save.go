@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,11 +48,11 @@ func (b *batch) save() error {
 }
 
 // write runs one set statement, or nothing for an empty set.
-func write[T any](b *batch, what string, list []T, statement func(context.Context, json.RawMessage) error) error {
+func write[T any](b *batch, what string, list []T, statement func(context.Context, store.Batch) error) error {
 	if len(list) == 0 || b.failed {
 		return nil
 	}
-	if err := statement(b.ctx, set(list)); err != nil {
+	if err := statement(b.ctx, store.Rows(list)); err != nil {
 		b.failed = true // PostgreSQL refuses everything after the first error: report only that
 		return fmt.Errorf("save %s: %w", what, err)
 	}
@@ -72,7 +71,7 @@ func (b *batch) saveClaims() error {
 				UntilEvidence: flag(c.UntilEvidence), Told: flag(c.Told), SupersededBy: int64(c.supersededBy), DecidedAt: c.DecidedAt.UnixMicro(),
 			}
 		}
-		saved, err := b.q.UpdateClaims(b.ctx, set(updates))
+		saved, err := b.q.UpdateClaims(b.ctx, store.Rows(updates))
 		if err != nil {
 			return fmt.Errorf("save claims: %w", err)
 		}
@@ -99,7 +98,7 @@ func (b *batch) saveClaims() error {
 			inserts[i].ReferenceID = &id
 		}
 	}
-	saved, err := b.q.InsertClaims(b.ctx, set(inserts))
+	saved, err := b.q.InsertClaims(b.ctx, store.Rows(inserts))
 	if err != nil {
 		return fmt.Errorf("save new claims: %w", err)
 	}
@@ -128,7 +127,7 @@ func (b *batch) saveTransfers() error {
 		return err
 	}
 	// The conditional update is what makes a credit happen once, whatever was loaded (invariant C-1).
-	saved, err := b.q.UpdateTransfers(b.ctx, set(updates))
+	saved, err := b.q.UpdateTransfers(b.ctx, store.Rows(updates))
 	if err != nil {
 		return fmt.Errorf("save transfers: %w", err)
 	}

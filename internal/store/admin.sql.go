@@ -8,7 +8,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 )
 
 const auditAccounts = `-- name: AuditAccounts :many
@@ -699,7 +698,7 @@ type FindReferencesRow struct {
 	Number string
 }
 
-func (q *Queries) FindReferences(ctx context.Context, batch json.RawMessage) ([]FindReferencesRow, error) {
+func (q *Queries) FindReferences(ctx context.Context, batch Batch) ([]FindReferencesRow, error) {
 	rows, err := q.db.QueryContext(ctx, findReferences, batch)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 )
 
 const countOTP = `-- name: CountOTP :exec
@@ -17,7 +16,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, refused bigint)
 WHERE source.id = j.id
 `
 
-func (q *Queries) CountOTP(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) CountOTP(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, countOTP, batch)
 	return err
 }
@@ -31,7 +30,7 @@ GROUP BY c.merchant_id, c.payer
 `
 
 type CountWaitingParams struct {
-	Batch json.RawMessage
+	Batch Batch
 	Now   int64
 }
 
@@ -73,7 +72,7 @@ ON CONFLICT DO NOTHING
 RETURNING id
 `
 
-func (q *Queries) InsertClaims(ctx context.Context, batch json.RawMessage) ([]int64, error) {
+func (q *Queries) InsertClaims(ctx context.Context, batch Batch) ([]int64, error) {
 	rows, err := q.db.QueryContext(ctx, insertClaims, batch)
 	if err != nil {
 		return nil, err
@@ -103,7 +102,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(account_id bigint, entry_id bigint
 WHERE true
 `
 
-func (q *Queries) InsertDeltas(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) InsertDeltas(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, insertDeltas, batch)
 	return err
 }
@@ -115,7 +114,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, claim_id bigint, transf
 WHERE true
 `
 
-func (q *Queries) InsertDeposits(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) InsertDeposits(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, insertDeposits, batch)
 	return err
 }
@@ -127,7 +126,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, source_id bigint, finge
 WHERE true
 `
 
-func (q *Queries) InsertEvidence(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) InsertEvidence(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, insertEvidence, batch)
 	return err
 }
@@ -139,7 +138,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, merchant_id bigint, kin
 WHERE true
 `
 
-func (q *Queries) InsertPostbacks(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) InsertPostbacks(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, insertPostbacks, batch)
 	return err
 }
@@ -151,7 +150,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(entry_id bigint, line smallint, ki
 WHERE true
 `
 
-func (q *Queries) InsertPostings(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) InsertPostings(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, insertPostings, batch)
 	return err
 }
@@ -163,7 +162,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, reference_id bigint, ac
 WHERE true
 `
 
-func (q *Queries) InsertTransfers(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) InsertTransfers(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, insertTransfers, batch)
 	return err
 }
@@ -175,7 +174,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, kind text, subject_id b
 WHERE true
 `
 
-func (q *Queries) InsertTransitions(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) InsertTransitions(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, insertTransitions, batch)
 	return err
 }
@@ -211,7 +210,7 @@ type LoadClaimsByIDRow struct {
 	Number        sql.NullString
 }
 
-func (q *Queries) LoadClaimsByID(ctx context.Context, batch json.RawMessage) ([]LoadClaimsByIDRow, error) {
+func (q *Queries) LoadClaimsByID(ctx context.Context, batch Batch) ([]LoadClaimsByIDRow, error) {
 	rows, err := q.db.QueryContext(ctx, loadClaimsByID, batch)
 	if err != nil {
 		return nil, err
@@ -298,7 +297,7 @@ type LoadEvidenceRow struct {
 	TransferID  sql.NullInt64
 }
 
-func (q *Queries) LoadEvidence(ctx context.Context, batch json.RawMessage) ([]LoadEvidenceRow, error) {
+func (q *Queries) LoadEvidence(ctx context.Context, batch Batch) ([]LoadEvidenceRow, error) {
 	rows, err := q.db.QueryContext(ctx, loadEvidence, batch)
 	if err != nil {
 		return nil, err
@@ -358,7 +357,7 @@ type LoadOrderClaimsRow struct {
 	Credited      int64
 }
 
-func (q *Queries) LoadOrderClaims(ctx context.Context, batch json.RawMessage) ([]LoadOrderClaimsRow, error) {
+func (q *Queries) LoadOrderClaims(ctx context.Context, batch Batch) ([]LoadOrderClaimsRow, error) {
 	rows, err := q.db.QueryContext(ctx, loadOrderClaims, batch)
 	if err != nil {
 		return nil, err
@@ -408,7 +407,7 @@ CROSS JOIN claim c
 WHERE c.reference_id = j.id AND (c.state IN ('waiting', 'held') OR c.reason = 'amount_mismatch')
 `
 
-func (q *Queries) LoadReferenceClaims(ctx context.Context, batch json.RawMessage) ([]Claim, error) {
+func (q *Queries) LoadReferenceClaims(ctx context.Context, batch Batch) ([]Claim, error) {
 	rows, err := q.db.QueryContext(ctx, loadReferenceClaims, batch)
 	if err != nil {
 		return nil, err
@@ -465,7 +464,7 @@ type LoadShownRow struct {
 	FirstShownAt int64
 }
 
-func (q *Queries) LoadShown(ctx context.Context, batch json.RawMessage) ([]LoadShownRow, error) {
+func (q *Queries) LoadShown(ctx context.Context, batch Batch) ([]LoadShownRow, error) {
 	rows, err := q.db.QueryContext(ctx, loadShown, batch)
 	if err != nil {
 		return nil, err
@@ -500,7 +499,7 @@ CROSS JOIN transfer t
 WHERE t.reference_id = j.id
 `
 
-func (q *Queries) LoadTransfers(ctx context.Context, batch json.RawMessage) ([]Transfer, error) {
+func (q *Queries) LoadTransfers(ctx context.Context, batch Batch) ([]Transfer, error) {
 	rows, err := q.db.QueryContext(ctx, loadTransfers, batch)
 	if err != nil {
 		return nil, err
@@ -557,7 +556,7 @@ type LockReferencesRow struct {
 // The statements of one money transaction. Each takes a whole batch as one JSON text
 // (an array of objects named like the columns) and does one thing to the set.
 // CROSS JOIN keeps SQLite looking rows up by index instead of scanning the table.
-func (q *Queries) LockReferences(ctx context.Context, batch json.RawMessage) ([]LockReferencesRow, error) {
+func (q *Queries) LockReferences(ctx context.Context, batch Batch) ([]LockReferencesRow, error) {
 	rows, err := q.db.QueryContext(ctx, lockReferences, batch)
 	if err != nil {
 		return nil, err
@@ -591,7 +590,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, reversed_at bigint)
 WHERE reference.id = j.id AND reference.reversed_at IS NULL
 `
 
-func (q *Queries) MarkReversed(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) MarkReversed(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, markReversed, batch)
 	return err
 }
@@ -689,7 +688,7 @@ WHERE claim.id = j.id AND claim.state = j.from_state AND claim.superseded_by = 0
 RETURNING claim.id
 `
 
-func (q *Queries) UpdateClaims(ctx context.Context, batch json.RawMessage) ([]int64, error) {
+func (q *Queries) UpdateClaims(ctx context.Context, batch Batch) ([]int64, error) {
 	rows, err := q.db.QueryContext(ctx, updateClaims, batch)
 	if err != nil {
 		return nil, err
@@ -718,7 +717,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, outcome text, reason te
 WHERE evidence.id = j.id AND evidence.outcome = 'unparsed'
 `
 
-func (q *Queries) UpdateEvidence(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) UpdateEvidence(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, updateEvidence, batch)
 	return err
 }
@@ -730,7 +729,7 @@ WHERE transfer.id = j.id AND transfer.state = j.from_state
 RETURNING transfer.id
 `
 
-func (q *Queries) UpdateTransfers(ctx context.Context, batch json.RawMessage) ([]int64, error) {
+func (q *Queries) UpdateTransfers(ctx context.Context, batch Batch) ([]int64, error) {
 	rows, err := q.db.QueryContext(ctx, updateTransfers, batch)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
@@ -74,7 +73,9 @@ func (s *Store) openSQLite(ctx context.Context, path string, access Access, opts
 	if err != nil {
 		return fmt.Errorf("database: open %s: %w", path, err)
 	}
-	s.writer = newSession(conn)
+	if s.writer, err = newSession(ctx, conn); err != nil {
+		return err
+	}
 	s.read, err = openSQLiteDB(path, synchronous, true)
 	if err != nil {
 		return err
@@ -134,30 +135,54 @@ func (t *turnstile) leave() error { return unix.Flock(int(t.f.Fd()), unix.LOCK_U
 func (t *turnstile) close() error { return t.f.Close() }
 
 var (
-	recordset   = regexp.MustCompile(`json_to_recordset\(CAST\(\$(\d+) AS json\)\) AS (\w+)\(([^)]*)\)`)
-	parameter   = regexp.MustCompile(`\$(\d+)`)
-	rowLock     = regexp.MustCompile(`(?i)\s+FOR UPDATE( SKIP LOCKED)?`)
-	sqliteTexts sync.Map
+	recordset = regexp.MustCompile(`json_to_recordset\(CAST\(\$(\d+) AS json\)\) AS (\w+)\(([^)]*)\)`)
+	parameter = regexp.MustCompile(`\$(\d+)`)
+	rowLock   = regexp.MustCompile(`(?i)\s+FOR UPDATE( SKIP LOCKED)?`)
 )
 
-// sqliteText swaps what SQLite spells otherwise in a query: a batch becomes json_each, $n becomes ?n, and row locks
-// go, because there is one writer.
-func sqliteText(query string) string {
-	if text, ok := sqliteTexts.Load(query); ok {
-		return text.(string)
-	}
+// sqliteText swaps what SQLite spells otherwise: a batch becomes what source says, $n becomes ?n, and row locks go,
+// because there is one writer.
+func sqliteText(query string, source func(parameter, alias string, columns []string) string) string {
 	text := recordset.ReplaceAllStringFunc(query, func(match string) string {
 		part := recordset.FindStringSubmatch(match)
-		var columns []string
-		for _, column := range strings.Split(part[3], ",") {
-			name, _, _ := strings.Cut(strings.TrimSpace(column), " ")
-			columns = append(columns, "value ->> '"+name+"' AS "+name)
-		}
-		return "(SELECT " + strings.Join(columns, ", ") + " FROM json_each($" + part[1] + ")) AS " + part[2]
+		return source("$"+part[1], part[2], columnNames(part[3]))
 	})
-	text = parameter.ReplaceAllString(rowLock.ReplaceAllString(text, ""), "?$1")
-	sqliteTexts.Store(query, text)
-	return text
+	return parameter.ReplaceAllString(rowLock.ReplaceAllString(text, ""), "?$1")
+}
+
+func columnNames(definitions string) []string {
+	var names []string
+	for _, column := range strings.Split(definitions, ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(column), " ")
+		names = append(names, name)
+	}
+	return names
+}
+
+// fromJSON reads a batch from its JSON text.
+func fromJSON(parameter, alias string, columns []string) string {
+	list := make([]string, len(columns))
+	for i, name := range columns {
+		list[i] = "value ->> '" + name + "' AS " + name
+	}
+	return "(SELECT " + strings.Join(list, ", ") + " FROM json_each(" + parameter + ")) AS " + alias
+}
+
+// fromTable reads a batch in place, see Batch.
+func fromTable(parameter, alias string, columns []string) string {
+	list := make([]string, len(columns))
+	for i, name := range columns {
+		list[i] = fmt.Sprintf("c%d AS %s", i, name)
+	}
+	return "(SELECT " + strings.Join(list, ", ") + " FROM temp.batch WHERE handle = " + parameter + ") AS " + alias
+}
+
+// batchColumnsOf names the columns that a statement takes from its batch, nil when it takes none.
+func batchColumnsOf(query string) []string {
+	if part := recordset.FindStringSubmatch(query); part != nil {
+		return columnNames(part[3])
+	}
+	return nil
 }
 
 var (

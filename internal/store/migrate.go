@@ -50,7 +50,9 @@ func (s *Store) migrate(ctx context.Context, access Access) error {
 		if err != nil {
 			return err
 		}
-		s.writer = newSession(conn)
+		if s.writer, err = newSession(ctx, conn); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func (s *Store) Raw() *sql.DB { return s.write }
 // Rewrite translates one statement of queries/*.sql to this engine's words; for the same outside uses as Raw.
 func (s *Store) Rewrite(query string) string {
 	if s.engine == SQLite {
-		return sqliteText(query)
+		return sqliteText(query, fromJSON)
 	}
 	return query
 }

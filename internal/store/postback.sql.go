@@ -7,7 +7,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 )
 
 const countUndelivered = `-- name: CountUndelivered :one
@@ -52,7 +51,7 @@ WHERE a.postback_id = j.id AND a.number = j.number AND a.started_at = j.started_
 `
 
 // Which of these attempts are stored: a record whose COMMIT gave no answer is repeated and asks this.
-func (q *Queries) FindPostbackAttempts(ctx context.Context, batch json.RawMessage) ([]int64, error) {
+func (q *Queries) FindPostbackAttempts(ctx context.Context, batch Batch) ([]int64, error) {
 	rows, err := q.db.QueryContext(ctx, findPostbackAttempts, batch)
 	if err != nil {
 		return nil, err
@@ -82,7 +81,7 @@ FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, starte
 WHERE true
 `
 
-func (q *Queries) InsertPostbackAttempts(ctx context.Context, batch json.RawMessage) error {
+func (q *Queries) InsertPostbackAttempts(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, insertPostbackAttempts, batch)
 	return err
 }
@@ -98,7 +97,7 @@ type LeasePostbacksParams struct {
 	Lease       int64
 	LeasedUntil int64
 	Now         int64
-	Batch       json.RawMessage
+	Batch       Batch
 }
 
 // The conditions repeat what the lock has made sure of, so that no engine's reading of SKIP LOCKED matters.
@@ -247,7 +246,7 @@ WHERE postback.id = j.id AND postback.state = 'pending' AND postback.lease = j.l
 RETURNING postback.id
 `
 
-func (q *Queries) RecordPostbacks(ctx context.Context, batch json.RawMessage) ([]int64, error) {
+func (q *Queries) RecordPostbacks(ctx context.Context, batch Batch) ([]int64, error) {
 	rows, err := q.db.QueryContext(ctx, recordPostbacks, batch)
 	if err != nil {
 		return nil, err

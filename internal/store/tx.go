@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -81,11 +80,17 @@ func (s *Store) writePostgres(ctx context.Context, f func(context.Context, *Quer
 // session is SQLite's writing connection with its prepared statements. Guarded by Store.writerMu.
 type session struct {
 	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	stmts map[string]*prepared
 }
 
-func newSession(conn *sql.Conn) *session {
-	return &session{conn: conn, stmts: map[string]*sql.Stmt{}}
+type prepared struct {
+	*sql.Stmt
+	columns []string // of its batch
+}
+
+func newSession(ctx context.Context, conn *sql.Conn) (*session, error) {
+	_, err := conn.ExecContext(ctx, batchTable)
+	return &session{conn: conn, stmts: map[string]*prepared{}}, err
 }
 
 func (s *session) close() error {
@@ -95,15 +100,32 @@ func (s *session) close() error {
 	return s.conn.Close()
 }
 
-func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+func (s *session) prepare(ctx context.Context, query string) (*prepared, error) {
 	if stmt, ok := s.stmts[query]; ok {
 		return stmt, nil
 	}
-	stmt, err := s.conn.PrepareContext(ctx, sqliteText(query))
-	if err == nil {
-		s.stmts[query] = stmt
+	stmt, err := s.conn.PrepareContext(ctx, sqliteText(query, fromTable))
+	if err != nil {
+		return nil, err
 	}
-	return stmt, err
+	p := &prepared{stmt, batchColumnsOf(query)}
+	s.stmts[query] = p
+	return p, nil
+}
+
+// bind puts the handle of a batch in its place.
+func (p *prepared) bind(args []any) (done func(), err error) {
+	for i, arg := range args {
+		if batch, ok := arg.(Batch); ok {
+			handle, err := openBatch(batch, p.columns)
+			if err != nil {
+				return nil, err
+			}
+			args[i] = handle
+			return func() { closeBatch(handle) }, nil
+		}
+	}
+	return func() {}, nil
 }
 
 func (s *session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
@@ -111,37 +133,36 @@ func (s *session) ExecContext(ctx context.Context, query string, args ...any) (s
 	if err != nil {
 		return nil, err
 	}
-	return stmt.ExecContext(ctx, textArgs(args)...)
+	done, err := stmt.bind(args)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return stmt.ExecContext(ctx, args...)
 }
 
 func (s *session) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	return s.conn.PrepareContext(ctx, sqliteText(query))
+	return s.conn.PrepareContext(ctx, sqliteText(query, fromJSON))
 }
 
+// QueryContext leaves the batch open until the next statement of the transaction: rows are read after it returns.
 func (s *session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	stmt, err := s.prepare(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.QueryContext(ctx, textArgs(args)...)
+	if _, err := stmt.bind(args); err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
 }
 
 func (s *session) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	stmt, err := s.prepare(ctx, query)
 	if err != nil {
-		return s.conn.QueryRowContext(ctx, sqliteText(query), textArgs(args)...)
+		return s.conn.QueryRowContext(ctx, sqliteText(query, fromJSON), args...)
 	}
-	return stmt.QueryRowContext(ctx, textArgs(args)...)
-}
-
-// textArgs gives the JSON batches to SQLite as text: it would take bytes for its binary JSON.
-func textArgs(args []any) []any {
-	for i, arg := range args {
-		if raw, ok := arg.(json.RawMessage); ok {
-			args[i] = string(raw)
-		}
-	}
-	return args
+	return stmt.QueryRowContext(ctx, args...)
 }
 
 // statements keeps the prepared statements of SQLite's read pool; database/sql prepares them per connection.
@@ -156,7 +177,7 @@ func (s *statements) get(ctx context.Context, query string) (*sql.Stmt, error) {
 	if stmt, ok := s.m.Load(query); ok {
 		return stmt.(*sql.Stmt), nil
 	}
-	stmt, err := s.db.PrepareContext(ctx, sqliteText(query))
+	stmt, err := s.db.PrepareContext(ctx, sqliteText(query, fromJSON))
 	if err != nil {
 		return nil, err
 	}
@@ -186,14 +207,14 @@ func (r *reader) QueryContext(ctx context.Context, query string, args ...any) (*
 	if err != nil {
 		return nil, err
 	}
-	return stmt.QueryContext(ctx, textArgs(args)...)
+	return stmt.QueryContext(ctx, args...)
 }
 
 func (r *reader) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	if r.store.engine == SQLite {
 		if stmt, err := r.store.readStmt.get(ctx, query); err == nil {
-			return stmt.QueryRowContext(ctx, textArgs(args)...)
+			return stmt.QueryRowContext(ctx, args...)
 		}
 	}
-	return r.store.read.QueryRowContext(ctx, r.store.Rewrite(query), textArgs(args)...)
+	return r.store.read.QueryRowContext(ctx, r.store.Rewrite(query), args...)
 }
