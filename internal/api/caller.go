@@ -84,14 +84,11 @@ func (a *api) source(w http.ResponseWriter, token keyring.Secret, wanted func(ev
 	switch {
 	case !wanted(source.Kind):
 		return nil, &denial{http.StatusForbidden, fmt.Sprintf("This token is of a source of kind %s: send to %s", source.Kind, routeOf(source.Kind))}
-	case source.State != sourceActive:
+	case source.State != gateway.SourceActive:
 		return nil, &denial{http.StatusForbidden, fmt.Sprintf("This source is %s. Nothing was stored: send again when it is active", source.State)}
 	}
 	return source, nil
 }
-
-// sourceActive is the state in which a source is heard.
-const sourceActive = "active"
 
 // routeOf tells the owner of a token where it belongs.
 func routeOf(kind evidence.SourceKind) string {
