@@ -32,6 +32,7 @@ func (s *Store) Write(ctx context.Context, f func(ctx context.Context, q *Querie
 func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Queries) error) error {
 	s.writerMu.Lock()
 	defer s.writerMu.Unlock()
+	defer s.writer.release()
 	if err := s.turn.enter(); err != nil {
 		return fmt.Errorf("%w: turnstile: %w", ErrUnavailable, err)
 	}
@@ -81,6 +82,7 @@ func (s *Store) writePostgres(ctx context.Context, f func(context.Context, *Quer
 type session struct {
 	conn  *sql.Conn
 	stmts map[string]*prepared
+	batch int64 // handle of the batch that the last statement reads, 0 for none
 }
 
 type prepared struct {
@@ -113,31 +115,37 @@ func (s *session) prepare(ctx context.Context, query string) (*prepared, error) 
 	return p, nil
 }
 
-// bind puts the handle of a batch in its place.
-func (p *prepared) bind(args []any) (done func(), err error) {
+// bind puts the handle of a batch in its place. The batch stays open until the next statement or the end of the
+// transaction: a query's rows are read after it returns.
+func (s *session) bind(p *prepared, args []any) error {
+	s.release()
 	for i, arg := range args {
 		if batch, ok := arg.(Batch); ok {
 			handle, err := openBatch(batch, p.columns)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			args[i] = handle
-			return func() { closeBatch(handle) }, nil
+			args[i], s.batch = handle, handle
 		}
 	}
-	return func() {}, nil
+	return nil
+}
+
+func (s *session) release() {
+	if s.batch != 0 {
+		closeBatch(s.batch)
+		s.batch = 0
+	}
 }
 
 func (s *session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	stmt, err := s.prepare(ctx, query)
+	if err == nil {
+		err = s.bind(stmt, args)
+	}
 	if err != nil {
 		return nil, err
 	}
-	done, err := stmt.bind(args)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	return stmt.ExecContext(ctx, args...)
 }
 
@@ -145,13 +153,12 @@ func (s *session) PrepareContext(ctx context.Context, query string) (*sql.Stmt, 
 	return s.conn.PrepareContext(ctx, sqliteText(query, fromJSON))
 }
 
-// QueryContext leaves the batch open until the next statement of the transaction: rows are read after it returns.
 func (s *session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	stmt, err := s.prepare(ctx, query)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.bind(stmt, args)
 	}
-	if _, err := stmt.bind(args); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return stmt.QueryContext(ctx, args...)
