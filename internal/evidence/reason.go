@@ -38,6 +38,14 @@ const (
 	ReasonBadReference      Reason = "bad_reference"
 	ReasonBadCurrency       Reason = "bad_currency"
 	ReasonBadTime           Reason = "bad_time"
+	ReasonOtherAccount      Reason = "other_account"
+	ReasonConflict          Reason = "conflict"
+)
+
+// Why a row of a statement is skipped, beside the reasons above.
+const (
+	ReasonNoTransaction Reason = "no_transaction"
+	ReasonNoAmount      Reason = "no_amount"
 )
 
 var reasonTexts = map[Reason]string{
@@ -70,6 +78,10 @@ var reasonTexts = map[Reason]string{
 	ReasonBadReference:       "the reference has not the form of this rail",
 	ReasonBadCurrency:        "the currency is not the one of the wallet",
 	ReasonBadTime:            "the time is not RFC 3339",
+	ReasonOtherAccount:       "about another account of this phone",
+	ReasonConflict:           "the same reference is known with another amount or account",
+	ReasonNoTransaction:      "a total, a heading or a footer, not a transaction",
+	ReasonNoAmount:           "neither money in nor money out",
 }
 
 // Text is the reason as a sentence part for people.
