@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -162,7 +163,7 @@ func (w *world) do(c call) *httptest.ResponseRecorder {
 		c.remote = usualAddress
 	}
 	r := httptest.NewRequest(c.method, "http://"+c.host+"/", strings.NewReader(c.body))
-	target, err := r.URL.Parse(c.path)
+	target, err := url.ParseRequestURI(c.path) // as net/http reads it
 	must(w.t, err)
 	r.URL, r.RequestURI, r.Host, r.RemoteAddr = target, c.path, c.host, netip.AddrPortFrom(netip.MustParseAddr(c.remote), 40000).String()
 	for name, values := range c.header {
@@ -280,6 +281,8 @@ func (w *world) count(query string) int64 {
 
 // eachWorld tells a story on both engines.
 func eachWorld(t *testing.T, story func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Parallel()
 	testkit.EachEngine(t, func(t *testing.T, database string) { story(t, newWorld(t, database)) })
 }
 
