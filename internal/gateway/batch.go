@@ -267,7 +267,7 @@ func (b *batch) loadClaims(items []*item) error {
 	var orders []orderRow
 	for _, it := range items {
 		if it.claim != nil {
-			orders = append(orders, orderRow{int64(it.claim.MerchantID), it.claim.OrderID})
+			orders = append(orders, orderRow{MerchantID: int64(it.claim.MerchantID), OrderID: it.claim.OrderID})
 		}
 	}
 	if len(orders) > 0 {

@@ -18,8 +18,9 @@ type idRow struct {
 }
 
 type orderRow struct {
-	MerchantID int64  `json:"merchant_id"`
-	OrderID    string `json:"order_id"`
+	MerchantID   int64  `json:"merchant_id"`
+	OrderID      string `json:"order_id"`
+	SupersededBy int64  `json:"superseded_by"` // 0: the current claim
 }
 
 type payerRow struct {
@@ -49,14 +50,15 @@ type claimRow struct {
 }
 
 type claimUpdateRow struct {
-	ID            int64  `json:"id"`
-	FromState     string `json:"from_state"`
-	State         string `json:"state"`
-	Reason        string `json:"reason"`
-	UntilEvidence int16  `json:"until_evidence"`
-	Told          int16  `json:"told"`
-	SupersededBy  int64  `json:"superseded_by"`
-	DecidedAt     int64  `json:"decided_at"`
+	ID               int64  `json:"id"`
+	FromState        string `json:"from_state"`
+	State            string `json:"state"`
+	Reason           string `json:"reason"`
+	UntilEvidence    int16  `json:"until_evidence"`
+	Told             int16  `json:"told"`
+	FromSupersededBy int64  `json:"from_superseded_by"` // 0: nobody has replaced it meanwhile
+	SupersededBy     int64  `json:"superseded_by"`
+	DecidedAt        int64  `json:"decided_at"`
 }
 
 type transferRow struct {

@@ -1708,7 +1708,7 @@ func (q *Queries) ListOrderClaims(ctx context.Context, arg ListOrderClaimsParams
 }
 
 const listPostbackAttempts = `-- name: ListPostbackAttempts :many
-SELECT postback_id, number, started_at, duration, address, tls, status, failure, error, answer, next_at FROM postback_attempt WHERE postback_id = $1 ORDER BY number
+SELECT postback_id, number, lease, started_at, duration, address, tls, status, failure, error, answer, next_at FROM postback_attempt WHERE postback_id = $1 ORDER BY number
 `
 
 func (q *Queries) ListPostbackAttempts(ctx context.Context, postbackID int64) ([]PostbackAttempt, error) {
@@ -1723,6 +1723,7 @@ func (q *Queries) ListPostbackAttempts(ctx context.Context, postbackID int64) ([
 		if err := rows.Scan(
 			&i.PostbackID,
 			&i.Number,
+			&i.Lease,
 			&i.StartedAt,
 			&i.Duration,
 			&i.Address,

@@ -19,9 +19,13 @@ func (s *Store) openPostgres(dsn string, opts Options) error {
 	if err != nil {
 		return err
 	}
-	// Every statement of a money transaction is an index look-up of a set; the planner, which knows nothing of a JSON
-	// batch, would sometimes prefer to scan.
-	writer.RuntimeParams["enable_seqscan"] = "off"
+	// Every statement of a money transaction looks the rows of a set up by index. The planner, which knows nothing of a
+	// batch and little of young tables, would sometimes read a whole table or index to join it: leave it one way.
+	for _, other := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"} {
+		writer.RuntimeParams[other] = "off"
+	}
+	writer.RuntimeParams["random_page_cost"] = "1"
+	writer.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	reader, err := pgConfig(dsn)
 	if err != nil {
 		return err

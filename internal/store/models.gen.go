@@ -131,6 +131,7 @@ type Postback struct {
 type PostbackAttempt struct {
 	PostbackID int64
 	Number     int16
+	Lease      int64
 	StartedAt  int64
 	Duration   int64
 	Address    string

@@ -45,9 +45,9 @@ func (q *Queries) DropLeases(ctx context.Context, now int64) (int64, error) {
 
 const findPostbackAttempts = `-- name: FindPostbackAttempts :many
 SELECT a.postback_id
-FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, started_at bigint)
+FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, lease bigint)
 CROSS JOIN postback_attempt a
-WHERE a.postback_id = j.id AND a.number = j.number AND a.started_at = j.started_at
+WHERE a.postback_id = j.id AND a.number = j.number AND a.lease = j.lease
 `
 
 // Which of these attempts are stored: a record whose COMMIT gave no answer is repeated and asks this.
@@ -75,9 +75,9 @@ func (q *Queries) FindPostbackAttempts(ctx context.Context, batch Batch) ([]int6
 }
 
 const insertPostbackAttempts = `-- name: InsertPostbackAttempts :exec
-INSERT INTO postback_attempt (postback_id, number, started_at, duration, address, tls, status, failure, error, answer, next_at)
-SELECT j.id, j.number, j.started_at, j.duration, j.address, j.tls, j.status, j.failure, j.error, decode(j.answer, 'hex'), j.retry_at
-FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, started_at bigint, duration bigint, address text, tls text, status smallint, failure text, error text, answer text, retry_at bigint)
+INSERT INTO postback_attempt (postback_id, number, lease, started_at, duration, address, tls, status, failure, error, answer, next_at)
+SELECT j.id, j.number, j.lease, j.started_at, j.duration, j.address, j.tls, j.status, j.failure, j.error, decode(j.answer, 'hex'), j.retry_at
+FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, lease bigint, started_at bigint, duration bigint, address text, tls text, status smallint, failure text, error text, answer text, retry_at bigint)
 WHERE true
 `
 

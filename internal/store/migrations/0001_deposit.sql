@@ -303,10 +303,11 @@ CREATE INDEX postback_due ON postback (merchant_id, kind, next_at) WHERE state =
 CREATE INDEX postback_exhausted ON postback (id) WHERE state = 'exhausted';
 
 -- postback_attempt: status is 0 without an HTTP answer, failure then the kind of error; answer is its first 4 KiB;
--- duration is in microseconds; next_at is the try that followed from it.
+-- duration is in microseconds; lease is the one it was made under; next_at is the try that followed from it.
 CREATE TABLE postback_attempt (
   postback_id bigint NOT NULL,
   number      smallint NOT NULL,
+  lease       bigint NOT NULL,
   started_at  bigint NOT NULL,
   duration    bigint NOT NULL,
   address     text NOT NULL,

@@ -1,6 +1,8 @@
 -- The statements of one money transaction. Each takes a whole batch as one JSON text
 -- (an array of objects named like the columns) and does one thing to the set.
--- CROSS JOIN keeps SQLite looking rows up by index instead of scanning the table.
+-- CROSS JOIN keeps SQLite looking rows up by index instead of scanning the table. PostgreSQL must do the same before it
+-- has statistics: a condition on the table alone would let it guess "one row" and scan. So what could be a constant
+-- comes with the batch (superseded_by), and other conditions hide in a CASE.
 
 -- name: LockReferences :many
 INSERT INTO reference (id, rail, number, touched_at)
@@ -24,16 +26,17 @@ WHERE t.reference_id = j.id;
 
 -- name: LoadOrderClaims :many
 SELECT c.*, CAST(COALESCE(d.amount, 0) AS bigint) AS credited
-FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, order_id text)
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, order_id text, superseded_by bigint)
 CROSS JOIN claim c
 LEFT JOIN deposit d ON d.claim_id = c.id
-WHERE c.merchant_id = j.merchant_id AND c.order_id = j.order_id AND c.superseded_by = 0;
+WHERE c.merchant_id = j.merchant_id AND c.order_id = j.order_id AND c.superseded_by = j.superseded_by;
 
 -- name: LoadReferenceClaims :many
 SELECT c.*
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint)
 CROSS JOIN claim c
-WHERE c.reference_id = j.id AND (c.state IN ('waiting', 'held') OR c.reason = 'amount_mismatch');
+WHERE c.reference_id = j.id
+  AND CASE WHEN c.state = 'waiting' THEN true WHEN c.state = 'held' THEN true WHEN c.reason = 'amount_mismatch' THEN true ELSE false END;
 
 -- name: LoadClaimsByID :many
 SELECT c.*, r.rail, r.number
@@ -86,8 +89,8 @@ RETURNING id;
 
 -- name: UpdateClaims :many
 UPDATE claim SET state = j.state, reason = j.reason, until_evidence = j.until_evidence, told = j.told, superseded_by = j.superseded_by, decided_at = j.decided_at
-FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, from_state text, state text, reason text, until_evidence smallint, told smallint, superseded_by bigint, decided_at bigint)
-WHERE claim.id = j.id AND claim.state = j.from_state AND claim.superseded_by = 0
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, from_state text, state text, reason text, until_evidence smallint, told smallint, from_superseded_by bigint, superseded_by bigint, decided_at bigint)
+WHERE claim.id = j.id AND claim.state = j.from_state AND claim.superseded_by = j.from_superseded_by
 RETURNING claim.id;
 
 -- name: InsertTransfers :exec
