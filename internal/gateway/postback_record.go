@@ -55,8 +55,8 @@ func (a Attempt) outcome() AttemptResult {
 
 func (a Attempt) endedAt() time.Time { return a.StartedAt.Add(a.Duration) }
 
-// RecordAttempts stores attempts and what follows from each, in one transaction. At most one attempt of a postback may
-// be among them. Results come in the order of the attempts.
+// RecordAttempts stores attempts and what follows from each, in one transaction. A lease covers one attempt of each of
+// its postbacks. Results come in the order of the attempts.
 //
 // It may be repeated with the same attempts: what is stored already gives the same result. ErrUnknown: the database
 // gave no clear answer; repeat. Any other error means that the database refuses one of them.
@@ -138,6 +138,7 @@ type recordRow struct {
 type attemptRow struct {
 	ID        int64  `json:"id"`
 	Number    int    `json:"number"`
+	Lease     int64  `json:"lease"`
 	StartedAt int64  `json:"started_at"`
 	Duration  int64  `json:"duration"`
 	Address   string `json:"address"`
@@ -153,8 +154,8 @@ func (a Attempt) rows(result AttemptResult) (recordRow, attemptRow) {
 	p, number, ended := a.Postback, a.Postback.Attempts+1, a.endedAt().UnixMicro()
 	record := recordRow{ID: p.ID, Lease: p.Lease, Number: number, State: string(result.State), NextAt: ended, EndedAt: &ended}
 	attempt := attemptRow{
-		ID: p.ID, Number: number, StartedAt: a.StartedAt.UnixMicro(), Duration: a.Duration.Microseconds(), Address: a.Address, TLS: a.TLS,
-		Status: a.Status, Failure: a.Failure, Error: plainText(a.Error, maxAttemptError),
+		ID: p.ID, Number: number, Lease: p.Lease, StartedAt: a.StartedAt.UnixMicro(), Duration: a.Duration.Microseconds(),
+		Address: a.Address, TLS: a.TLS, Status: a.Status, Failure: a.Failure, Error: plainText(a.Error, maxAttemptError),
 		Answer: hex.EncodeToString(a.Answer[:min(len(a.Answer), maxAttemptAnswer)]),
 	}
 	if result.State == PostbackPending {
