@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strings"
 	"unicode"
 
@@ -64,7 +65,7 @@ func (a *app) openAdmin(c *cobra.Command) (*admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := loadKeys(cfg, false)
+	keys, err := loadKeys(c.Context(), cfg, false)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -91,19 +92,48 @@ func (a *app) openGateway(ctx context.Context, s *store.Store, keys *keyring.Key
 }
 
 // loadKeys opens the key file. With create, which only commands that may create a database set, one is made beside a
-// SQLite database when there is none; on PostgreSQL several instances share one, so it must be brought.
-func loadKeys(cfg config.Config, create bool) (*keyring.Keyring, error) {
+// new SQLite database; on PostgreSQL several instances share one, so it must be brought.
+func loadKeys(ctx context.Context, cfg config.Config, create bool) (*keyring.Keyring, error) {
 	if cfg.KeyFile == "" {
 		return nil, errors.New("GALLA_KEY_FILE is not set: with PostgreSQL the key file is yours to keep; make one with galla key new --file PATH")
 	}
 	keys, err := keyring.Load(cfg.KeyFile)
-	if !errors.Is(err, keyring.ErrNoFile) || !create || !strings.HasPrefix(cfg.Database.Reveal(), "sqlite:") {
+	if !errors.Is(err, keyring.ErrNoFile) || !create {
 		return keys, err
 	}
+	fresh, freshErr := isFresh(ctx, cfg.Database.Reveal())
+	if freshErr != nil || !fresh {
+		return nil, errors.Join(err, freshErr)
+	}
+	if err := os.MkdirAll(filepath.Dir(cfg.KeyFile), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the key file: %w", err)
+	}
+	// Two starts at once: the one that comes second takes the first one's key.
 	if err := keyring.Generate(cfg.KeyFile); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
 	return keyring.Load(cfg.KeyFile)
+}
+
+// isFresh tells whether a SQLite database has no key yet. One that has would be locked out by another key.
+func isFresh(ctx context.Context, database string) (bool, error) {
+	engine, path, err := store.Parse(database)
+	if err != nil || engine != store.SQLite {
+		return false, err
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		return true, nil
+	}
+	s, err := store.Open(ctx, database, store.Existing, store.Options{})
+	if errors.Is(err, store.ErrMissing) {
+		return true, nil // a file without a schema
+	}
+	if err != nil {
+		return false, err
+	}
+	defer s.Close()
+	row, err := s.Read().GetInstallation(ctx)
+	return !row.KeyCheck.Valid, ignoreNoRows(err)
 }
 
 // actor is who acts, as it is kept with what they do: GALLA_ACTOR, else the user of the system.
