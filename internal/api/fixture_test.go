@@ -36,6 +36,7 @@ type world struct {
 	log     *logBuffer
 	keys    map[string]gateway.MerchantKeys
 	tokens  map[evidence.SourceKind]string
+	sources map[evidence.SourceKind]int64
 	bkash   string // token of a structured source of the bkash wallet
 }
 
@@ -76,7 +77,8 @@ func newWorld(t testing.TB, database string) *world {
 	must(t, err)
 	s, err := store.Open(ctx, database, store.Create, store.Options{})
 	must(t, err)
-	w := &world{t: t, clock: testkit.NewClock(), log: &logBuffer{}, keys: map[string]gateway.MerchantKeys{}, tokens: map[evidence.SourceKind]string{}}
+	w := &world{t: t, clock: testkit.NewClock(), log: &logBuffer{}, keys: map[string]gateway.MerchantKeys{}, tokens: map[evidence.SourceKind]string{},
+		sources: map[evidence.SourceKind]int64{}}
 	logger := slog.New(slog.NewJSONHandler(w.log, nil))
 	w.g, err = gateway.Open(ctx, s, keys, gateway.Options{Now: w.clock.Now, Logger: logger, OnFatal: func(err error) { t.Error("fatal:", err) }})
 	must(t, err)
@@ -105,9 +107,10 @@ func (w *world) seed() {
 	w.addWallet(gateway.NewWallet{Method: "phone_pe", Identifier: phonePeOther, Merchants: []string{"other"}})
 	agent := w.addWallet(gateway.NewWallet{Method: "bkash", Identifier: bkashAgent, AccountType: "agent", Merchants: []string{"shop"}})
 	for _, kind := range evidence.SourceKinds() {
-		w.tokens[kind] = w.addSource(one, kind)
+		added := w.addSource(one, kind)
+		w.tokens[kind], w.sources[kind] = added.Token.Reveal(), added.ID
 	}
-	w.bkash = w.addSource(agent, evidence.SourceTransfers)
+	w.bkash = w.addSource(agent, evidence.SourceTransfers).Token.Reveal()
 }
 
 func (w *world) addWallet(n gateway.NewWallet) wallet.ID {
@@ -118,11 +121,11 @@ func (w *world) addWallet(n gateway.NewWallet) wallet.ID {
 	return added.ID
 }
 
-func (w *world) addSource(id wallet.ID, kind evidence.SourceKind) string {
+func (w *world) addSource(id wallet.ID, kind evidence.SourceKind) gateway.AddedSource {
 	w.t.Helper()
 	added, err := w.g.AddSource(context.Background(), id, kind)
 	must(w.t, err)
-	return added.Token.Reveal()
+	return added
 }
 
 // set changes a merchant's settings, as key=value.

@@ -12,9 +12,6 @@ import (
 	"github.com/galla-gateway/galla/internal/wallet"
 )
 
-// reasonOtherAccount: the message is about an account of that phone which the source doesn't watch.
-const reasonOtherAccount evidence.Reason = "other_account"
-
 // templateTransfer is kept with structured evidence where a message's template would be.
 const templateTransfer = "transfer"
 
@@ -87,7 +84,7 @@ func (o observer) message(m evidence.Message, reading evidence.Reading) gateway.
 func (o observer) judgeOutcome(reading evidence.Reading) (evidence.Outcome, evidence.Reason) {
 	switch {
 	case !o.account.Watches(reading.Tail):
-		return evidence.Refused, reasonOtherAccount
+		return evidence.Refused, evidence.ReasonOtherAccount
 	case reading.Outcome == evidence.Credit && reading.Amount.Currency != o.account.Currency:
 		return evidence.Refused, evidence.ReasonBadCurrency
 	case reading.Outcome == evidence.Reversal && o.account.Rail != method.RailIndia:
