@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 
 	"github.com/vbauerster/mpb/v8"
@@ -15,10 +16,10 @@ type progressBar struct {
 }
 
 func (a *app) progressBar(title string) *progressBar {
-	file, ok := a.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if !isTerminal(a.stderr) {
 		return &progressBar{}
 	}
+	file := a.stderr.(*os.File)
 	container := mpb.New(mpb.WithOutput(file), mpb.WithWidth(60))
 	bar := container.AddBar(0,
 		mpb.PrependDecorators(decor.Name(title+" "), decor.CountersNoUnit("%d/%d")),
@@ -26,6 +27,12 @@ func (a *app) progressBar(title string) *progressBar {
 		mpb.BarRemoveOnComplete(),
 	)
 	return &progressBar{container, bar}
+}
+
+// isTerminal tells whether a person watches what is written.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // set moves the bar.

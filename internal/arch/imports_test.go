@@ -23,9 +23,10 @@ const module = "github.com/galla-gateway/galla"
 // A package whose name ends in /... stands for itself and all below it. Tests of a package may import every layer below
 // its own line, and testkit. A package that isn't here fails the test: decide where it belongs and write it down.
 const picture = `
-test:    test/... -> cmd bench sim console edge web lane gateway sender store rule fact keyring config galla money testkit
+test:    test/... -> cmd instance bench sim console edge web lane gateway sender store rule fact keyring config galla money testkit
 tools:   scripts/... internal/arch internal/deps -> testkit
-cmd:     cmd/galla/... -> bench sim console edge web lane gateway sender store rule fact keyring config galla money
+cmd:     cmd/galla/... -> instance bench sim console edge web lane gateway sender store rule fact keyring config galla money
+instance: internal/instance -> edge web lane gateway sender store rule fact keyring galla money
 bench:   internal/bench -> sim edge web lane gateway sender store rule fact keyring galla money
 sim:     internal/sim -> gateway rule fact galla money
 console: internal/console -> web gateway store rule fact galla money

@@ -1,0 +1,157 @@
+// Package instance is one running Galla: the gateway with its background work, the public edge, the delivery lane and
+// the admin listener, started and stopped in the right order. serve and demo are this with different settings.
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/api"
+	"github.com/galla-gateway/galla/internal/gateway"
+	"github.com/galla-gateway/galla/internal/keyring"
+	"github.com/galla-gateway/galla/internal/lane"
+	"github.com/galla-gateway/galla/internal/sender"
+	"github.com/galla-gateway/galla/internal/store"
+	"github.com/galla-gateway/galla/internal/web"
+)
+
+// Config of an Instance. Everything but Handler is required, DefaultMerchant may be "".
+type Config struct {
+	Store           *store.Store
+	Keys            *keyring.Keyring
+	Now             func() time.Time
+	Logger          *slog.Logger
+	Simulated       bool
+	Listen          string // public, host:port
+	AdminListen     string // admin, host:port
+	BaseHost        string // host of links, with or without port; "" takes the listener's address
+	DefaultMerchant string
+	TrustedProxies  []netip.Prefix
+	PostbackAllow   []netip.Prefix
+	// OnFatal is told of a database error after which the process must end.
+	OnFatal func(error)
+}
+
+// Instance is a running Galla. Start makes one, Run serves until its context ends.
+type Instance struct {
+	Gateway *gateway.Gateway
+	// Addr and AdminAddr are where it listens; they answer from Run on.
+	Addr, AdminAddr string
+
+	config Config
+	lane   *lane.Lane
+	sender *sender.Sender
+	admin  *api.Admin
+	public net.Listener
+	inside net.Listener
+	server *http.Server
+	status *http.Server
+}
+
+// Start opens the gateway over the store and takes the addresses. The store stays the caller's.
+func Start(ctx context.Context, c Config) (*Instance, error) {
+	i := &Instance{config: c}
+	var delivery atomic.Pointer[lane.Lane]
+	g, err := gateway.Open(ctx, c.Store, c.Keys, gateway.Options{
+		Now: c.Now, Logger: c.Logger, Simulated: c.Simulated, OnFatal: c.OnFatal,
+		OnPostback: func() {
+			if l := delivery.Load(); l != nil {
+				l.Wake()
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	i.Gateway = g
+	if c.DefaultMerchant != "" {
+		if _, ok := g.Directory().MerchantBySlug(c.DefaultMerchant); !ok {
+			c.Logger.Warn("config.default_merchant_unknown", "slug", c.DefaultMerchant)
+		}
+	}
+	i.sender = lane.NewSender(sender.Config{Allow: c.PostbackAllow, Now: c.Now})
+	i.lane = lane.New(lane.Config{Gateway: g, Send: i.sender.Send, Now: c.Now, Logger: c.Logger})
+	delivery.Store(i.lane)
+	if err := i.listen(); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return i, nil
+}
+
+func (i *Instance) listen() error {
+	var err error
+	if i.public, err = net.Listen("tcp", i.config.Listen); err != nil {
+		return fmt.Errorf("GALLA_LISTEN: %w", err)
+	}
+	if i.inside, err = net.Listen("tcp", i.config.AdminListen); err != nil {
+		return errors.Join(fmt.Errorf("GALLA_ADMIN_LISTEN: %w", err), i.public.Close())
+	}
+	i.Addr, i.AdminAddr = i.public.Addr().String(), i.inside.Addr().String()
+	base := i.config.BaseHost
+	if base == "" {
+		base = i.Addr
+	}
+	metrics := api.NewMetrics(i.Gateway, i.config.Now)
+	edge := api.New(api.Config{
+		Gateway: i.Gateway, BaseHost: base, DefaultMerchant: i.config.DefaultMerchant,
+		TrustedProxies: i.config.TrustedProxies, Now: i.config.Now,
+	})
+	i.server = web.NewServer(web.NewEdge(metrics.Measure(edge), i.config.Logger, i.config.TrustedProxies, i.config.Now), i.config.Logger)
+	i.admin = api.NewAdmin(i.Gateway, metrics, i.config.Logger)
+	i.status = web.NewServer(i.admin, i.config.Logger)
+	return nil
+}
+
+// Run serves until ctx ends, then stops in order: readiness off, open requests answered, postbacks under way recorded,
+// the last batch committed. nil means that all of that went well.
+func (i *Instance) Run(ctx context.Context) error {
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	done := make(chan error, 4)
+	go func() { done <- ignoreCanceled(i.Gateway.Run(background)) }()
+	go func() { done <- i.lane.Run(background) }()
+	go func() { done <- web.Serve(background, i.inside, i.status) }()
+
+	// A failed listener ends the instance like a signal does.
+	serving, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(serving, i.public, i.server) }()
+
+	var errs []error
+	running := 3
+	select {
+	case <-ctx.Done():
+		i.admin.Drain()
+	case err := <-served:
+		errs = append(errs, err)
+		served <- nil
+	case err := <-done:
+		errs = append(errs, err)
+		running--
+	}
+	stopServing()
+	errs = append(errs, <-served)
+	stopBackground()
+	for range running {
+		errs = append(errs, <-done)
+	}
+	i.Gateway.Close()
+	i.sender.Close()
+	return errors.Join(errs...)
+}
+
+func ignoreCanceled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
