@@ -109,6 +109,7 @@ func TestGenericTemplate(t *testing.T) {
 		{"old rupee sign", yesS, "₨500 credited to A/c XX4321. UPI Ref ID: 527412345678", "credit 527412345678 500.00"},
 		{"no space after Rs", yesS, "Rs500 credited to A/c XX4321. Ref: 527412345678", "credit 527412345678 500.00"},
 		{"slash dash", yesS, "Rs.500/- credited to A/c XX4321. Ref No. 527412345678", "credit 527412345678 500.00"},
+		{"cr by", yesS, "A/c XX4321 Cr by Rs 500.00 UPI/CR/527412345678/RAM", "credit 527412345678 500.00"},
 		{"cr before the amount", yesS, "A/c XX4321 Cr Rs 500.00 on 01-10-25 UPI/CR/527412345678/RAM", "credit 527412345678 500.00"},
 		{"path p2a", yesS, "A/c XX4321 credited with Rs 500.00 Info UPI/P2A/527412345678/RAM/SBI", "credit 527412345678 500.00"},
 		{"imps path with bank", yesS, "A/c XX4321 credited with Rs 500.00 IMPS/HDFC BANK/527412345678/RAM", "credit 527412345678 500.00"},
@@ -220,6 +221,10 @@ func TestOneTimePasswords(t *testing.T) {
 		{"password", hdfcS, "Your password is 998877", "otp"},
 		{"otp for a credit", hdfcS, "OTP 123456 to receive: Rs.2.00 credited to A/c xx2536. UPI 526830463424", "otp"},
 		{"code after a genuine credit", hdfcS, "Credit Alert!\nRs.2.00 credited to HDFC Bank A/c xx2536 on 07-12-24 from VPA p@ybl (UPI 526830463424) OTP is 123456", "otp"},
+		{"warning and a code", hdfcS, "Never share OTP with anyone, enter 482913 to log in", "otp"},
+		{"warning and an amount", hdfcS, "Never share OTP with anyone, Rs 4829 is your balance", "unparsed not_a_credit"},
+		{"warning and a code on another line", hdfcS, "Enter 482913 to log in\nNever share OTP with anyone", "otp"},
+		{"warning behind a credit without reference and a year", yesS, "A/c XX1111 Credited with Rs 2000 on 26 Jun 2025. Never share your OTP with anyone.", "unparsed no_reference"},
 		{"warning behind a bank's credit", hdfcS, "Credit Alert!\nRs.2.00 credited to HDFC Bank A/c xx2536 on 07-12-24 from VPA p@ybl (UPI 526830463424). Never share OTP/PIN with anyone", "credit 526830463424 2.00 p@ybl"},
 		{"warning behind a generic credit", yesS, "Rs 5000 credited to A/c XX4321 on 26 Jun 2025. UPI Ref 527412345678. Bank never asks for OTP or CVV.", "credit 527412345678 5000.00"},
 		{"warning behind a credit without reference", yesS, "A/c XX1111 Credited with Rs.2,000.00 on 21-09-2025. Never share your OTP with anyone.", "unparsed no_reference"},
@@ -240,6 +245,8 @@ func TestSenders(t *testing.T) {
 		{"vm-hdfcbk-s", true, ""}, {" VM-HDFCBK-S ", true, ""}, {"HDFCBK-S", true, ""},
 		{"VM-HDFCNEW-S", true, ""},
 		{"VM-HDFCBK-G", false, ""}, {"VM-HDFCBX-S", false, ""}, {"HDFCBK1", false, ""}, {"VM-XHDFCBK-S", false, ""},
+		{"ＶＭ-ＨＤＦＣＢＫ-Ｓ", false, ""}, {"VM-НDFCBK-S", false, ""}, {"VM-HDFC\u200bBK-S", false, ""},
+		{"ＶＭ-ＨＤＦＣＢＫ-Ｐ", false, "promotional_sender"},
 		{"56767", false, ""}, {"", false, ""}, {"VM-HDFC-BK-S", false, ""},
 		{"VM-HDFCBK-P", false, "promotional_sender"}, {"VM-OTHERS-P", false, "promotional_sender"},
 		{"9876543210", false, "phone_sender"}, {"+919876543210", false, "phone_sender"}, {"09876543210", false, "phone_sender"},
@@ -277,6 +284,11 @@ func TestAppNotifications(t *testing.T) {
 		{"com.phonepe.app", "RAM", "has requested ₹500 from you", "refused collect_request"},
 		{"com.phonepe.app", "Cashback", "You received ₹500 from PhonePe", "refused cashback"},
 		{"com.phonepe.app", "PhonePe", "Your OTP is 123456", "otp"},
+		{"notification", "VM-YESBNK-S", "Rs 500 credited to A/c XX4321. UPI Ref 527412345678", "credit 527412345678 500.00"},
+		{"com.google.android.apps.messaging", "VM-YESBNK-S", "Rs 500 credited to A/c XX4321. UPI Ref 527412345678", "credit 527412345678 500.00"},
+		{"com.android.mms", "VM-YESBNK-P", "Rs 500 credited to A/c XX4321. UPI Ref 527412345678", "refused promotional_sender"},
+		{"com.android.mms", "+919876543210", "Rs 500 credited to A/c XX4321. UPI Ref 527412345678", "refused phone_sender"},
+		{"com.chat.someone", "VM-YESBNK-S", "Rs 500 credited to A/c XX4321. UPI Ref 527412345678", "unparsed not_a_credit"},
 		{"com.unknown.wallet", "", "Received ₹1,000 from RAM. UPI Ref 527412345678", "unparsed not_a_credit"},
 	} {
 		reading := reader.Read(Message{Sender: test.app, App: test.app, Title: test.title, Text: test.text}, testNow)
@@ -285,6 +297,23 @@ func TestAppNotifications(t *testing.T) {
 		}
 		if reading.Outcome == Credit && reading.Strength() != StrengthWeak {
 			t.Errorf("an app notification is %s evidence", reading.Strength())
+		}
+	}
+}
+
+func TestReferences(t *testing.T) {
+	for text, want := range map[string]string{
+		"UPI Ref No 527412345678": "527412345678", "527412345678": "", "UPI:527412345678-ICICI": "527412345678", "UPI/527412345678/X": "527412345678",
+		"UPI Ref no.527412345678.": "527412345678", "(UPI 527412345678)": "527412345678", "RRN is 527412345678": "527412345678",
+		"UTR 527412345678": "527412345678", "IMPS Ref. no. 527412345678": "527412345678", "Ref#527412345678": "527412345678",
+		"Ref 527412345678.50": "", "Ref 527412345678,000": "", "Ref 5,527412345678": "", "Ref 5.527412345678": "", "Ref 527412345678abc": "",
+		"Ref 527412345678@ybl": "", "Ref 527412345678_axl": "", "Ref *527412345678": "", "Ref +527412345678": "", "Ref a@527412345678": "",
+		"Ref a_527412345678": "", "Ref XX527412345678": "", "Ref X527412345678": "527412345678", "Ref 1X527412345678": "",
+		"Pref 527412345678": "", "Upim 527412345678": "", "UPI from RAM 527412345678": "", "UPI/RAM/SITA/527412345678": "527412345678",
+		"UPI/A/B/C/527412345678": "", "Ref 527412345678 UPI 527412345679": "527412345678 527412345679",
+	} {
+		if got := strings.Join(references(text), " "); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
 }

@@ -132,10 +132,14 @@ func (o object) texts(fields ...textField) (err error) {
 
 // incomeSMSMessage reads the default payload of android_income_sms_gateway_webhook; the two stamps are milliseconds
 // when the template is untouched, dates in the phone's zone when it was edited (then only the fingerprint uses them).
+// The app also forwards notifications; then "from" is their title, which any app can choose, and "sim" says so.
 func incomeSMSMessage(o object) (m Message, err error) {
-	var sent, received string
+	var sent, received, sim string
 	err = o.texts(textField{"from", &m.Sender}, textField{"text", &m.Text},
-		textField{"sentStamp", &sent}, textField{"receivedStamp", &received})
+		textField{"sentStamp", &sent}, textField{"receivedStamp", &received}, textField{"sim", &sim})
+	if sim == unnamedApp {
+		m.App, m.Title = unnamedApp, m.Sender
+	}
 	m.GivenTime = sent + "/" + received
 	m.ReceivedAt = unixMillis(received)
 	if m.ReceivedAt.IsZero() {

@@ -97,6 +97,10 @@ func TestDecodeIncomeSMSGateway(t *testing.T) {
 	if diff := cmp.Diff([]decoded{want}, mustDecode(t, SourceIncomeSMS, signed, body)); diff != "" {
 		t.Error(diff)
 	}
+	notification := `{"from":"VM-HDFCBK","text":"hello","sim":"notification"}`
+	if got := mustDecode(t, SourceIncomeSMS, nil, notification)[0]; got.App != unnamedApp || got.Title != "VM-HDFCBK" {
+		t.Errorf("a notification must not pass for an SMS: %+v", got)
+	}
 	quoted := `{"from":"VM-HDFCBK","text":"hello","sentStamp":"1768556698000","receivedStamp":"2026-06-07 14:30:00"}`
 	if got := mustDecode(t, SourceIncomeSMS, nil, quoted)[0]; !got.ReceivedAt.Equal(time.UnixMilli(1768556698000)) {
 		t.Errorf("edited template: received at %s", got.ReceivedAt)

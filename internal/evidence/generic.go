@@ -16,7 +16,7 @@ var (
 	// balanceBefore ends right before an amount that is no payment.
 	balanceBefore = regexp.MustCompile(`(?i)\b(?:bal|balance|avl|avbl|avlbl|aval|avail|available|limit|lmt|outstanding|due|charges?|fees?|` +
 		`minimum|maximum|upto|up to)\b[^0-9₹]{0,24}$`)
-	crBefore     = regexp.MustCompile(`(?i)\bcr[.:]?\s*$`)
+	crBefore     = regexp.MustCompile(`(?i)\bcr[.:]?\s*(?:(?:by|with|for|of)\s*)?$`)
 	creditBeside = regexp.MustCompile(`(?i)\b(?:credited|received|deposited)\b`)
 	genericTail  = regexp.MustCompile(`(?i)\b(?:a/?c|acc?t|account)(?:\s*(?:no|number|ending|with|in))*[\s.:]*[x*.#]*\s?(\d{3,6})\b`)
 	othersSide   = regexp.MustCompile(`(?i)\bdebited from\b|\blinked to\b|\bfrom\b|\bby a/?c\b`)

@@ -10,7 +10,7 @@ import (
 type Message struct {
 	Sender     string    // SMS header or phone number; for app notifications what the forwarder gave
 	Text       string    // as received, not normalised
-	App        string    // Android package of an app notification, else ""
+	App        string    // Android package of an app notification ("notification" when not told), else ""
 	Title      string    // title of an app notification, else ""
 	ReceivedAt time.Time // when the phone got it, as its forwarder says; zero when it doesn't
 	GivenTime  string    // the time exactly as given, part of the fingerprint
@@ -20,6 +20,9 @@ type Message struct {
 	Problem Reason
 	Detail  string // a sentence for the person who sent it; only with Problem
 }
+
+// unnamedApp stands in Message.App for an app notification whose app is not told.
+const unnamedApp = "notification"
 
 // Structured is a transfer whose fields its sender named.
 type Structured struct {

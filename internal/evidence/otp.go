@@ -33,7 +33,8 @@ var (
 		`[^.!\n\d]{0,60}`)
 	// otpCode is a number that could be a code: 4 to 8 digits by themselves, not an amount, account, date or phone.
 	otpCode = regexp.MustCompile(`(?:^|[^\d.,/:*xX₹-])\b(` + codeDigits + `)\b(?:[^\d,/:-]|$)`)
-	otpNot  = regexp.MustCompile(`(?i)(?:rs|inr|₹|a/?c|acc?t|account|no|ending|call|dial|sms|to|card|bal|amt|ref|upi|rrn)[\s.:]*$`)
+	otpNot  = regexp.MustCompile(`(?i)(?:rs|inr|₹|a/?c|acc?t|account|no|ending|call|dial|sms|to|card|bal|amt|ref|upi|rrn|` +
+		`jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[\s.:]*$`)
 )
 
 // isOTP decides whether a normalised text is a one-time password. readable says whether a template reads the text
@@ -55,16 +56,11 @@ func isOTP(text string, readable func() bool) bool {
 	return otpWord.pattern.MatchString(rest) || givesCode(text)
 }
 
-// givesCode reports whether a sentence that names a password also holds a number that could be one.
+// givesCode reports whether a text holds a number that could be a code.
 func givesCode(text string) bool {
-	for sentence := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '!' }) {
-		if !otpWord.pattern.MatchString(sentence) {
-			continue
-		}
-		for _, at := range otpCode.FindAllStringSubmatchIndex(sentence, -1) {
-			if !otpNot.MatchString(sentence[:at[2]]) {
-				return true
-			}
+	for _, at := range otpCode.FindAllStringSubmatchIndex(text, -1) {
+		if !otpNot.MatchString(text[:at[2]]) {
+			return true
 		}
 	}
 	return false

@@ -76,8 +76,12 @@ var noteMark = gate([]string{"remark", "note", " from ", "payer", "comment", "me
 // Read decides what a message is. now stands in for a message without received time. The refusals of messages go before
 // every template, so that a text that carries any sign of being no payment is never a Credit.
 func (r *Reader) Read(m Message, now time.Time) Reading {
-	s := parseSender(m.Sender)
 	reading := Reading{App: m.App != ""}
+	isText := !reading.App || showsTexts(m.App)
+	s := parseSender(m.Sender)
+	if reading.App && isText && m.Title != "" {
+		s = parseSender(m.Title)
+	}
 	known := r.byHeader[s.header]
 	if known != nil && s.trusted && !reading.App {
 		reading.HeaderKnown, reading.Bank = true, known.name
@@ -99,9 +103,9 @@ func (r *Reader) Read(m Message, now time.Time) Reading {
 	switch {
 	case m.Problem != "":
 		return refuse(reading, Refused, m.Problem)
-	case s.promotional && !reading.App:
+	case s.promotional && isText:
 		return refuse(reading, Refused, ReasonPromotionalSender)
-	case s.phone && !reading.App:
+	case s.phone && isText:
 		return refuse(reading, Refused, ReasonPhoneSender)
 	case normal.oddAt >= 0 && normal.oddAt < len(text):
 		return refuse(reading, Refused, ReasonLookalike)
@@ -148,7 +152,7 @@ type scan struct {
 
 // read tries the bank's own templates (all banks' for an unknown sender), then the generic one.
 func (s scan) read(reading Reading) Reading {
-	if s.message.App != "" {
+	if s.message.App != "" && !showsTexts(s.message.App) {
 		return s.readApp(reading)
 	}
 	banks := s.reader.banks
@@ -189,6 +193,15 @@ func templateReason(fields bank.Fields, refs []string) Reason {
 		}
 	}
 	return ""
+}
+
+// showsTexts reports whether the notifications of an app are text messages. They are read as such, as weak evidence.
+func showsTexts(app string) bool {
+	switch app {
+	case unnamedApp, "com.google.android.apps.messaging", "com.samsung.android.messaging", "com.android.mms":
+		return true
+	}
+	return false
 }
 
 func (s scan) readApp(reading Reading) Reading {

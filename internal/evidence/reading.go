@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"strings"
 	"time"
 
 	"github.com/galla-gateway/galla/money"
@@ -78,19 +77,4 @@ func (r Reading) Strength() Strength {
 		return StrengthSMS
 	}
 	return StrengthWeak
-}
-
-// OtherAccount reports whether a text is about another account than the one whose tails are given. Banks print 2 to 6 of
-// the last digits, so the shorter of the two decides. A text that names no account, and an account without tails, are
-// never another one.
-func (r Reading) OtherAccount(tails []string) bool {
-	if r.Tail == "" || len(tails) == 0 {
-		return false
-	}
-	for _, tail := range tails {
-		if strings.HasSuffix(tail, r.Tail) || tail != "" && strings.HasSuffix(r.Tail, tail) {
-			return false
-		}
-	}
-	return true
 }

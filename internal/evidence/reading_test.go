@@ -8,22 +8,6 @@ import (
 	"github.com/galla-gateway/galla/internal/evidence/bank"
 )
 
-func TestOtherAccount(t *testing.T) {
-	for _, test := range []struct {
-		printed string
-		tails   []string
-		want    bool
-	}{
-		{"2536", nil, false}, {"", []string{"2536"}, false}, {"2536", []string{"2536"}, false},
-		{"536", []string{"2536"}, false}, {"012536", []string{"2536"}, false}, {"2536", []string{"9999", "2536"}, false},
-		{"2537", []string{"2536"}, true}, {"2536", []string{"9999", ""}, true}, {"25", []string{"2536"}, true},
-	} {
-		if got := (Reading{Tail: test.printed}).OtherAccount(test.tails); got != test.want {
-			t.Errorf("printed %q, tails %q: got %t", test.printed, test.tails, got)
-		}
-	}
-}
-
 // What the operator's lists and the templates refer to must be unique and compile.
 func TestBanksAreConsistent(t *testing.T) {
 	headers, templates, names := map[string]string{}, map[string]bool{}, map[string]bool{}

@@ -1,8 +1,6 @@
 package evidence
 
-import (
-	"strings"
-)
+import "strings"
 
 // sender is what an SMS sender tells about itself.
 type sender struct {
@@ -17,11 +15,16 @@ const (
 	maxPhoneDigits = 15
 )
 
-// parseSender reads XY-HEADER[-S|T|P|G], HEADER and phone numbers. Prefix XY is the operator and the region.
+// parseSender reads XY-HEADER[-S|T|P|G], HEADER and phone numbers. Prefix XY is the operator and the region. A header
+// with anything but ASCII is of no bank, whatever it looks like.
 func parseSender(text string) sender {
+	plain := plainASCII(text)
 	text = strings.ToUpper(strings.TrimSpace(normalize(text).text))
 	if isPhone(text) {
 		return sender{phone: true}
+	}
+	if !plain {
+		return sender{header: text, promotional: strings.HasSuffix(text, "-P")}
 	}
 	parts := strings.Split(text, "-")
 	if len(parts) > 1 && len(parts[0]) == 2 {

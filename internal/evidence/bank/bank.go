@@ -49,12 +49,17 @@ type Template struct {
 	Form string
 }
 
-// Money is the pattern of an amount with its currency sign; its digits are the group.
-const Money = `(?:\brs|\binr|₹)\s?[.:]?\s?(\d[\d,]*(?:\.\d+)?)\b(?:/-)?`
+const (
+	sign   = `(?:\brs|\binr|₹)\s?[.:]?\s?`
+	digits = `\d[\d,]*(?:\.\d+)?`
+
+	// Money is the pattern of an amount with its currency sign; its digits are the group.
+	Money = sign + `(` + digits + `)\b`
+)
 
 var placeholders = map[string]string{
-	"amount": `(?:\brs|\binr|₹)\s?[.:]?\s?(?P<amount>\d[\d,]*(?:\.\d+)?)\b(?:/-)?`,
-	"money":  `(?:rs|inr|₹)?\s?[.:]?\s?-?\d[\d,]*(?:\.\d+)?`,
+	"amount": sign + `(?P<amount>` + digits + `)\b(?:/-)?`,
+	"money":  `(?:rs|inr|₹)?\s?[.:]?\s?-?` + digits,
 	"tail":   `[x*.#\s]*(?P<tail>\d{2,6})\b`,
 	"mask":   `[x*.#\s]*\d{2,6}\b`,
 	"date":   `(?P<date>\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[- ]?[a-z]{3}[- ,]?\d{2,4})\b`,

@@ -36,9 +36,9 @@ func (o Outcome) String() string { return [...]string{"skipped", "credit", "debi
 
 // Row is one line of the statement that is not blank.
 type Row struct {
-	Line       int             // 1-based number of its first line in the file
-	Raw        string          // the line as in the file, in UTF-8
-	Outcome    Outcome         //
+	Line       int    // 1-based number of its first line in the file
+	Raw        string // the line as in the file, in UTF-8
+	Outcome    Outcome
 	Reason     evidence.Reason // with Skipped
 	Reversal   bool            // the bank's words say that it takes back the transaction of Number
 	Number     string          // reference: 12 digits; "" when there is none
