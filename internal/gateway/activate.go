@@ -80,16 +80,9 @@ func (b *batch) truth(c *claimState) ClaimResult {
 func (b *batch) judgeFresh(it *claimItem, current, fresh *claimState, ref *refState) error {
 	verdict, facts := deposit.JudgeShape(), deposit.Facts{Now: b.now, Claim: fresh.Claim}
 	if ref != nil {
-		waits := current != nil && current.State == deposit.Waiting && !current.ExpiredAt(b.now)
-		if waits {
-			b.waiting[payerKey{fresh.MerchantID, fresh.Payer}]-- // it makes room for its correction
-		}
 		var err error
-		if verdict, facts, err = b.judgeBeside(fresh, current, ref); err != nil {
+		if verdict, facts, err = b.judgeInPlaceOf(current, fresh, ref); err != nil {
 			return err
-		}
-		if waits && verdict.Decision != deposit.Wait {
-			b.waiting[payerKey{fresh.MerchantID, fresh.Payer}]++ // given back below when the old claim is withdrawn
 		}
 	}
 	if current != nil && fresh.SameContent(current.Claim) && b.answersAsBefore(it, current, verdict) {
@@ -117,21 +110,24 @@ func (b *batch) judgeFresh(it *claimItem, current, fresh *claimState, ref *refSt
 	return nil
 }
 
-// judgeBeside judges fresh as if the claim that it replaces were gone.
-func (b *batch) judgeBeside(fresh, current *claimState, ref *refState) (deposit.Verdict, deposit.Facts, error) {
-	if current == nil || current.ReferenceID != ref.id {
+// judgeInPlaceOf judges fresh as if the claim that it replaces, if any, were gone.
+func (b *batch) judgeInPlaceOf(current, fresh *claimState, ref *refState) (deposit.Verdict, deposit.Facts, error) {
+	if current == nil {
 		return b.judge(fresh, ref)
 	}
-	kept := ref.claims
+	payer, kept := payerKey{fresh.MerchantID, fresh.Payer}, ref.claims
+	if current.State == deposit.Waiting && !current.ExpiredAt(b.now) {
+		b.waiting[payer]--
+		defer func() { b.waiting[payer]++ }()
+	}
 	ref.claims = nil
 	for _, c := range kept {
-		if c != current || c.Reason == deposit.ReasonMismatch {
+		if c != current || c.Reason == deposit.ReasonMismatch { // a wrong amount counts for ever
 			ref.claims = append(ref.claims, c)
 		}
 	}
-	verdict, facts, err := b.judge(fresh, ref)
-	ref.claims = kept
-	return verdict, facts, err
+	defer func() { ref.claims = kept }()
+	return b.judge(fresh, ref)
 }
 
 // answersAsBefore answers a repeat of a refused or expired claim that nothing new speaks for. A refused one that is

@@ -124,7 +124,7 @@ func (b *batch) repeated(e *evidenceItem, known store.LoadEvidenceRow) EvidenceR
 func (b *batch) credit(e *evidenceItem, ref *refState, result *EvidenceResult) error {
 	fact := evidence.Fact{
 		Amount: e.Amount, AccountID: int64(e.AccountID), OccurredAt: e.OccurredAt, Precision: e.Precision,
-		Payer: e.Payer, Strength: e.Strength, Internal: b.dir.own[e.Payer],
+		Payer: e.Payer, Strength: e.Strength, Internal: b.dir.isOwn(e.Payer),
 	}
 	before := ref.transfer
 	if before == nil {

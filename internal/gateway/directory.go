@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/galla-gateway/galla/internal/deposit"
@@ -192,6 +193,14 @@ func (d *Directory) fits(m *Merchant, claim deposit.Claim, transfer deposit.Tran
 	return false
 }
 
+// isOwn reports whether a payer, as a bank names it, is one of our wallets: its identifier, or a UPI address made of the
+// wallet's phone number (6234234234@ybl).
+func (d *Directory) isOwn(payer string) bool {
+	payer = strings.ToLower(payer)
+	local, _, _ := strings.Cut(payer, "@")
+	return payer != "" && (d.own[payer] || d.own[local])
+}
+
 func (d *Directory) shared(id deposit.AccountID) bool {
 	a, ok := d.accounts[wallet.AccountID(id)]
 	return ok && a.shared
@@ -322,7 +331,7 @@ func (l *loader) walletRows(ctx context.Context) error {
 		}
 		l.d.wallets[w.ID] = w
 		l.d.walletList = append(l.d.walletList, w)
-		l.d.own[w.Identifier] = true
+		l.d.own[strings.ToLower(w.Identifier)] = true
 		if a := l.d.accounts[w.AccountID]; a != nil {
 			a.wallets = append(a.wallets, w)
 		}
