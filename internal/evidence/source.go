@@ -29,6 +29,9 @@ func ParseSourceKind(text string) (SourceKind, error) {
 	return "", fmt.Errorf("unknown kind of source %q; kinds are %v", text, SourceKinds())
 }
 
+// Messages reports whether sources of this kind send messages (free text) rather than structured transfers.
+func (k SourceKind) Messages() bool { return k != SourceTransfers && k != "" }
+
 // Limits of one request. What is over MaxBodyBytes is answered 413 and over MaxItems 422 as a whole; an item over one of
 // the other limits is refused alone.
 const (
