@@ -242,6 +242,9 @@ func TestParseSourceKind(t *testing.T) {
 		if got, err := ParseSourceKind(string(kind)); got != kind || err != nil {
 			t.Errorf("%s: got %s, %v", kind, got, err)
 		}
+		if kind.Messages() != (kind != SourceTransfers) {
+			t.Errorf("%s sends messages: %t", kind, kind.Messages())
+		}
 	}
 	if _, err := ParseSourceKind("SMS"); err == nil {
 		t.Error("kinds are exact words")
