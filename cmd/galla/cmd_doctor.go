@@ -189,8 +189,8 @@ func (d *doctor) wiring() error {
 			blind = append(blind, number(w.ID))
 		}
 	}
-	d.okUnless(len(merchants) == 0, lineWarn, "merchants", fmt.Sprintf("%d merchants", len(merchants)), "no merchant: galla merchant add")
-	d.okUnless(len(unserved) > 0, lineWarn, "wallets", fmt.Sprintf("%d wallets; every active merchant has one", len(wallets)),
+	d.okUnless(len(merchants) == 0, lineWarn, "merchants", fmt.Sprintf("%d configured", len(merchants)), "no merchant: galla merchant add")
+	d.okUnless(len(unserved) > 0, lineWarn, "wallets", fmt.Sprintf("%d configured; every active merchant has one", len(wallets)),
 		"no active wallet for %s: galla wallet add", strings.Join(unserved, ", "))
 	d.okUnless(len(blind) > 0, lineWarn, "sources", "every wallet's account has an active source",
 		"no active source for wallet %s, so its money is seen by imports only: galla source add", strings.Join(blind, ", "))

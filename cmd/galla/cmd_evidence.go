@@ -9,12 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/galla-gateway/galla/internal/api"
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
 func newEvidence(a *app) *cobra.Command {
-	return inGroup(groupPayments, group("evidence", "What phones, banks and statements reported", a.evidenceList(), a.evidenceShow()))
+	return inGroup(groupPayments, group("evidence", "What phones, banks and statements reported", a.evidenceList(), a.evidenceShow(), a.evidenceRetry()))
 }
 
 func nullID(id int64) sql.NullInt64 { return sql.NullInt64{Int64: id, Valid: id != 0} }
@@ -79,4 +80,24 @@ func (a *app) evidenceShow() *cobra.Command {
 			fmt.Fprintf(w, "\n%q\n", doc.Raw)
 		})
 	})
+}
+
+func (a *app) evidenceRetry() *cobra.Command {
+	c := a.verb("retry", "Read unparsed messages again, after a new template or sender", cobra.NoArgs, func(c *cobra.Command, _ []string) error {
+		ad, err := a.openAdmin(c)
+		if err != nil {
+			return err
+		}
+		defer ad.Close()
+		retried, err := ad.RetryEvidence(c.Context(), api.Reread(ad.Directory()))
+		if err != nil {
+			return err
+		}
+		return a.print(retried, func(w io.Writer) {
+			fmt.Fprintf(w, "%d read again: %d new transfers, %d known ones, %d refused, %d still unparsed\n",
+				retried.Read, retried.Created, retried.Duplicate, retried.Refused, retried.Unparsed)
+		})
+	})
+	c.Long = "What turns out to be a transfer is stored as one, and claims that wait for it are credited."
+	return c
 }

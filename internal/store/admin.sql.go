@@ -528,6 +528,22 @@ func (q *Queries) CountUnparsedEvidence(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const eraseEvidence = `-- name: EraseEvidence :exec
+UPDATE evidence SET raw = $1, sender = '', outcome = 'refused', reason = $2 WHERE id = $3 AND outcome = 'unparsed'
+`
+
+type EraseEvidenceParams struct {
+	Raw    []byte
+	Reason string
+	ID     int64
+}
+
+// The text turned out to be one that must not be kept.
+func (q *Queries) EraseEvidence(ctx context.Context, arg EraseEvidenceParams) error {
+	_, err := q.db.ExecContext(ctx, eraseEvidence, arg.Raw, arg.Reason, arg.ID)
+	return err
+}
+
 const findClaims = `-- name: FindClaims :many
 SELECT c.id, c.merchant_id, c.order_id, c.superseded_by, c.payer, c.method, c.reference_id, c.given, c.amount, c.currency, c.state, c.reason, c.until_evidence, c.corrections, c.told, c.created_at, c.decided_at, c.expires_at, m.slug, CAST(COALESCE(d.amount, 0) AS bigint) AS credited
 FROM claim c JOIN merchant m ON m.id = c.merchant_id LEFT JOIN deposit d ON d.claim_id = c.id

@@ -250,3 +250,7 @@ WHERE t.id > sqlc.arg(after) AND t.id <= sqlc.arg(until);
 SELECT b.id, b.kind, b.subject_id, CAST(COALESCE(d.id, 0) AS bigint) AS deposit_id
 FROM postback b LEFT JOIN deposit d ON d.id = b.subject_id
 WHERE b.id > sqlc.arg(after) AND b.id <= sqlc.arg(until);
+
+-- name: EraseEvidence :exec
+-- The text turned out to be one that must not be kept.
+UPDATE evidence SET raw = sqlc.arg(raw), sender = '', outcome = 'refused', reason = sqlc.arg(reason) WHERE id = sqlc.arg(id) AND outcome = 'unparsed';
