@@ -8,20 +8,47 @@ import (
 
 // slots counts the open requests, in all and per endpoint. An endpoint starts with a limit of one; each delivery adds
 // one, which while it answers doubles the limit with each round trip, and each failure halves it, down to one again.
-// Requests to endpoints whose limit is one are probes; they may take half of all slots, so that however many endpoints
-// are dead, the others have the other half.
+//
+// A request to an endpoint whose limit is one is a probe. Probes of endpoints that fail may take half of all slots, those
+// of endpoints that nothing is known of a quarter. So however many are dead, the others have a quarter to themselves, and
+// newcomers don't queue behind the dead.
 type slots struct {
 	mu          sync.Mutex
 	most        int // open requests in all
 	perEndpoint int
 	open        int
-	probes      int
+	probes      [probeKinds]int
 	endpoints   map[gateway.Endpoint]*load
 }
 
 type load struct {
 	open, limit int
-	probe       bool // the open request is a probe
+	known       bool // a request has ended
+	probing     bool
+	probe       probeKind // of the open request, if probing
+}
+
+type probeKind int
+
+const (
+	probeNew probeKind = iota
+	probeSick
+	probeKinds
+)
+
+func (l *load) kind() probeKind {
+	if l.known {
+		return probeSick
+	}
+	return probeNew
+}
+
+// quota is how many probes of a kind may be open.
+func (s *slots) quota(kind probeKind) int {
+	if kind == probeNew {
+		return max(1, s.most/4)
+	}
+	return max(1, s.most/2)
 }
 
 func newSlots(most, perEndpoint int) *slots {
@@ -38,7 +65,7 @@ func (s *slots) free() int {
 // rooms returns the function that tells how many more requests may be open to an endpoint. It is for one lease: it
 // counts the probes that it grants.
 func (s *slots) rooms() func(gateway.Endpoint) int {
-	granted := 0
+	var granted [probeKinds]int
 	return func(e gateway.Endpoint) int {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -46,10 +73,11 @@ func (s *slots) rooms() func(gateway.Endpoint) int {
 		if l.limit > 1 {
 			return max(0, l.limit-l.open)
 		}
-		if l.open > 0 || s.probes+granted >= max(1, s.most/2) {
+		kind := l.kind()
+		if l.open > 0 || s.probes[kind]+granted[kind] >= s.quota(kind) {
 			return 0
 		}
-		granted++
+		granted[kind]++
 		return 1
 	}
 }
@@ -61,9 +89,9 @@ func (s *slots) take(e gateway.Endpoint) {
 	l := s.load(e)
 	s.open++
 	l.open++
-	if l.limit == 1 && !l.probe {
-		l.probe = true
-		s.probes++
+	if l.limit == 1 && !l.probing {
+		l.probing, l.probe = true, l.kind()
+		s.probes[l.probe]++
 	}
 }
 
@@ -72,6 +100,7 @@ func (s *slots) end(e gateway.Endpoint, delivered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.giveBack(e)
+	l.known = true
 	if delivered {
 		l.limit = min(l.limit+1, s.perEndpoint)
 	} else {
@@ -86,14 +115,15 @@ func (s *slots) cancel(e gateway.Endpoint) {
 	s.giveBack(e)
 }
 
-// giveBack is called with the lock held. While a probe is open it is its endpoint's only request.
+// giveBack is called with the lock held. A probe is its endpoint's only request, unless the limit fell to one while
+// others were open; then the first to end counts as the probe.
 func (s *slots) giveBack(e gateway.Endpoint) *load {
 	l := s.load(e)
 	s.open--
 	l.open--
-	if l.probe {
-		l.probe = false
-		s.probes--
+	if l.probing {
+		l.probing = false
+		s.probes[l.probe]--
 	}
 	return l
 }

@@ -1,0 +1,337 @@
+package lane
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/gateway"
+	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/sender"
+	"github.com/galla-gateway/galla/internal/testkit"
+)
+
+// delivers is a Send that needs no network.
+func delivers(context.Context, sender.Request) sender.Result {
+	return sender.Result{Status: 200, Answer: []byte(`{"status":"ok"}`), Delivered: true}
+}
+
+func (w *world) lease(g *gateway.Gateway) gateway.LeasedPostback {
+	w.t.Helper()
+	leased, _, err := g.LeasePostbacks(context.Background(), 1, func(gateway.Endpoint) int { return 1 })
+	if err != nil || len(leased) != 1 {
+		w.t.Fatalf("leased %d: %v", len(leased), err)
+	}
+	return leased[0]
+}
+
+// A process that dies between the request and its record leaves a lease behind: the postback is sent again when it
+// ends, on SQLite already when the next process starts.
+func TestCrashBeforeTheRecord(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		r := w.receiver(ok)
+		w.merchant(1, r.URL, "")
+		id := w.postbacks(1, 1, gateway.PostbackDeposit)
+		dead := New(Config{Gateway: w.instance(), Now: w.now, Send: w.sender(0).Send})
+		lost := w.lease(dead.config.Gateway)
+		dead.slots.take(lost.Endpoint)
+		dead.requests.Add(1)
+		dead.deliver(t.Context(), lost) // its result is never recorded
+		if len(r.got()) != 1 {
+			t.Fatal("nothing was sent")
+		}
+		if w.g.Store().Engine() == "postgres" {
+			w.clock.Advance(gateway.PostbackLease)
+		}
+		l, _ := w.start(Config{})
+		l.Wake()
+		w.delivered(1)
+		requests := r.got()
+		if len(requests) != 2 || requests[1].body != requests[0].body || requests[1].id != requests[0].id {
+			t.Errorf("%d requests: %+v", len(requests), requests)
+		}
+		if state, attempts := w.stored(id); state != "delivered" || len(attempts) != 1 {
+			t.Errorf("%s after %d attempts", state, len(attempts))
+		}
+	})
+}
+
+// A lane that froze past its lease: another has delivered meanwhile, and what it records is refused.
+func TestStaleRecordIsRefused(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		w.merchant(1, "http://127.0.0.1:1/", "")
+		id := w.postbacks(1, 1, gateway.PostbackDeposit)
+		sending, goOn := make(chan struct{}), make(chan struct{})
+		log := &lines{}
+		l, stop := w.start(Config{Logger: log.logger(), Send: func(context.Context, sender.Request) sender.Result {
+			close(sending)
+			<-goOn
+			return sender.Result{Status: 500}
+		}})
+		<-sending
+		w.clock.Advance(gateway.PostbackLease)
+		owner := w.instance()
+		p := w.lease(owner)
+		if _, err := owner.RecordAttempts(t.Context(), []gateway.Attempt{{Postback: p, StartedAt: w.now(), Status: 200, Delivered: true}}); err != nil {
+			t.Fatal(err)
+		}
+		close(goOn)
+		w.eventually("the record was refused", func() bool { return l.Counters().Stale.Load() == 1 })
+		stop()
+		if state, attempts := w.stored(id); state != "delivered" || len(attempts) != 1 || attempts[0].Status != 200 {
+			t.Errorf("%s, %+v", state, attempts)
+		}
+		if !strings.Contains(log.String(), "level=WARN msg=postback.record_refused postback=1") {
+			t.Errorf("log: %s", log)
+		}
+		if c := l.Counters(); c.Delivered.Load() != 0 || c.Failed.Load() != 0 {
+			t.Errorf("the refused attempt was counted: %d delivered, %d failed", c.Delivered.Load(), c.Failed.Load())
+		}
+	})
+}
+
+// A process that slept between the lease and the request sends nothing.
+func TestNothingIsSentLateInTheLease(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	w.merchant(1, "http://127.0.0.1:1/", "")
+	w.postbacks(1, 1, gateway.PostbackDeposit)
+	var sent atomic.Int64
+	late := gateway.PostbackLease - MinLeaseLeft + time.Microsecond
+	l, stop := w.start(Config{
+		Now:  func() time.Time { return w.now().Add(late) },
+		Send: func(ctx context.Context, r sender.Request) sender.Result { sent.Add(1); return delivers(ctx, r) },
+	})
+	l.Wake()
+	w.eventually("given up", func() bool { return l.Counters().Late.Load() == 1 })
+	w.clock.Advance(gateway.PostbackLease)
+	l.Wake()
+	w.eventually("given up again", func() bool { return l.Counters().Late.Load() == 2 }) // so its slot was free again
+	stop()
+	if sent.Load() != 0 {
+		t.Errorf("%d requests", sent.Load())
+	}
+	w.clock.Advance(gateway.PostbackLease)
+	l, _ = w.start(Config{Now: func() time.Time { return w.now().Add(late - time.Microsecond) }, Send: delivers})
+	l.Wake()
+	w.delivered(1)
+}
+
+// P-6: lanes on one database share the work, and never have two requests open for one postback.
+func TestLanesShareTheWork(t *testing.T) {
+	w := newWorld(t, testkit.Postgres(t))
+	const merchants, each = 4, 100
+	var receivers []*receiver
+	for id := merchant.ID(1); id <= merchants; id++ {
+		r := w.receiver(func(rw http.ResponseWriter, in *http.Request, n int) {
+			time.Sleep(time.Millisecond) // holds the request open, so that an overlap would be seen
+			if n == 1 && strings.HasSuffix(in.Header.Get("webhook-id"), "7") {
+				rw.WriteHeader(500)
+				return
+			}
+			ok(rw, in, n)
+		})
+		receivers = append(receivers, r)
+		w.merchant(id, r.URL, "")
+	}
+	var lanes []*Lane
+	for range 3 {
+		l, _ := w.start(Config{Gateway: w.instance()})
+		lanes = append(lanes, l)
+	}
+	for id := merchant.ID(1); id <= merchants; id++ {
+		w.postbacks(each, id, gateway.PostbackDeposit)
+	}
+	wake := func() {
+		for _, l := range lanes {
+			l.Wake()
+		}
+	}
+	wake()
+	const failing = merchants * each / 10
+	w.delivered(merchants*each - failing)
+	w.eventually("the others failed once", func() bool { return w.count("SELECT count(*) FROM postback_attempt WHERE status = 500") == failing })
+	w.clock.Advance(10 * time.Second)
+	wake()
+	w.delivered(merchants * each)
+	requests, overlaps := 0, 0
+	for _, r := range receivers {
+		requests += len(r.got())
+		overlaps += r.overlaps
+	}
+	if requests != merchants*each+failing || overlaps != 0 {
+		t.Errorf("%d requests, of which %d overlap; want %d", requests, overlaps, merchants*each+failing)
+	}
+	for id := int64(1); id <= merchants*each; id++ {
+		w.stored(id) // checks the numbers
+	}
+	var shares []int64
+	for _, l := range lanes {
+		shares = append(shares, l.Counters().Sent.Load())
+		if l.Counters().Sent.Load() == 0 || l.Counters().Stale.Load() > 0 {
+			t.Errorf("lane: sent %d, stale %d", l.Counters().Sent.Load(), l.Counters().Stale.Load())
+		}
+	}
+	t.Log("requests of each lane:", shares)
+}
+
+// A graceful stop leases nothing more, lets the open request end and records it.
+func TestStopLetsOpenRequestsEnd(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		w.merchant(1, "http://127.0.0.1:1/", "")
+		w.postbacks(2, 1, gateway.PostbackDeposit)
+		sending, goOn := make(chan struct{}, 2), make(chan struct{})
+		l := New(Config{Gateway: w.g, Now: w.now, Send: func(ctx context.Context, r sender.Request) sender.Result {
+			sending <- struct{}{}
+			<-goOn
+			if ctx.Err() != nil {
+				t.Error("the stop reached an open request")
+			}
+			return delivers(ctx, r)
+		}})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- l.Run(ctx) }()
+		<-sending // the first of an endpoint that nothing is known of goes alone
+		cancel()
+		select {
+		case <-done:
+			t.Error("Run did not wait for the request")
+		case <-time.After(20 * time.Millisecond):
+		}
+		close(goOn)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if n := w.count("SELECT count(*) FROM postback WHERE state = 'delivered'"); n != 1 || len(sending) != 0 {
+			t.Errorf("%d delivered, %d more sent", n, len(sending))
+		}
+	})
+}
+
+// An attempt that the database refuses costs its neighbours nothing.
+func TestRefusedRecordIsAlone(t *testing.T) {
+	w := newWorld(t, testkit.Postgres(t))
+	const count = 40
+	for id := merchant.ID(1); id <= count; id++ {
+		w.merchant(id, "http://127.0.0.1:1/", "")
+		w.postbacks(1, id, gateway.PostbackDeposit)
+	}
+	var all sync.WaitGroup
+	all.Add(count)
+	l := New(Config{Gateway: w.g, Now: w.now, Send: func(ctx context.Context, r sender.Request) sender.Result {
+		all.Done()
+		all.Wait() // so that they are recorded in groups
+		result := delivers(ctx, r)
+		if r.Header.Get("webhook-id") == webhookID(20) {
+			result.Status = 1 << 20 // does not fit its column
+		}
+		return result
+	}})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- l.Run(ctx) }()
+	w.delivered(count - 1)
+	cancel()
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "1 attempts") {
+		t.Errorf("Run = %v", err)
+	}
+	if state, attempts := w.stored(20); state != "pending" || len(attempts) != 0 {
+		t.Errorf("the refused one: %s after %d attempts", state, len(attempts))
+	}
+}
+
+// While the database is away results are kept, and recorded when it is back.
+func TestDatabaseOutage(t *testing.T) {
+	server := testkit.DurablePostgres(t)
+	w := newWorld(t, server.DSN("postgres"))
+	w.merchant(1, "http://127.0.0.1:1/", "")
+	id := w.postbacks(1, 1, gateway.PostbackDeposit)
+	sending, goOn := make(chan struct{}, 9), make(chan struct{})
+	l, _ := w.start(Config{Send: func(ctx context.Context, r sender.Request) sender.Result {
+		sending <- struct{}{}
+		<-goOn
+		return delivers(ctx, r)
+	}})
+	<-sending
+	if err := server.Crash(); err != nil {
+		t.Fatal(err)
+	}
+	close(goOn)
+	w.eventually("a record failed", func() bool { return l.Counters().Faults.Load() > 0 && l.Counters().Sent.Load() == 1 })
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("recorded", func() bool { return l.Counters().Delivered.Load() == 1 })
+	if state, attempts := w.stored(id); state != "delivered" || len(attempts) != 1 || len(sending) != 0 {
+		t.Errorf("%s after %d attempts, %d more sent", state, len(attempts), len(sending))
+	}
+}
+
+// Endpoints that hang delay nobody who answers, however many they are: neither one that has answered before nor a
+// newcomer.
+func TestDeadEndpointsDelayNobody(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		const dead, slots = 40, 16
+		var hanging atomic.Bool
+		end := make(chan struct{})
+		sick := w.receiver(func(rw http.ResponseWriter, _ *http.Request, _ int) {
+			if hanging.Load() {
+				<-end
+			}
+			rw.WriteHeader(500)
+		})
+		defer close(end)
+		healthy := w.receiver(ok)
+		for id := merchant.ID(1); id <= dead; id++ {
+			w.merchant(id, fmt.Sprintf("%s/%d", sick.URL, id), "")
+			w.postbacks(10, id, gateway.PostbackDeposit)
+		}
+		for id := merchant.ID(dead + 1); id <= dead+2; id++ {
+			w.merchant(id, healthy.URL, "")
+		}
+		w.postbacks(1, dead+1, gateway.PostbackDeposit)
+		l, _ := w.start(Config{Concurrency: slots})
+		l.Wake()
+		w.eventually("all tried once", func() bool { return l.Counters().Sent.Load() == 10*dead+1 })
+		hanging.Store(true)
+		w.clock.Advance(10 * time.Second) // all of theirs are due again, and longer than what comes now
+		l.Wake()
+		w.eventually("they hang", func() bool { return l.Counters().Open.Load() == slots/2 })
+		w.clock.Advance(time.Second)
+		w.postbacks(50, dead+1, gateway.PostbackDeposit)
+		w.postbacks(50, dead+2, gateway.PostbackDeposit)
+		l.Wake()
+		w.delivered(101)
+		if open, leased := l.Counters().Open.Load(), w.count("SELECT count(*) FROM postback WHERE lease <> 0"); open != slots/2 || leased != slots/2 {
+			t.Errorf("%d requests hang and %d postbacks are leased, of %d slots", open, leased, slots)
+		}
+	})
+}
+
+// A slow endpoint is filled up to its limit and not beyond.
+func TestLimitPerEndpoint(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	var open, most atomic.Int64
+	r := w.receiver(func(rw http.ResponseWriter, in *http.Request, n int) {
+		now := open.Add(1)
+		for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
+		}
+		time.Sleep(2 * time.Millisecond)
+		open.Add(-1)
+		io.WriteString(rw, `{"status":"ok"}`)
+	})
+	w.merchant(1, r.URL, "")
+	w.postbacks(300, 1, gateway.PostbackDeposit)
+	l, _ := w.start(Config{PerEndpoint: 5})
+	l.Wake()
+	w.delivered(300)
+	if most.Load() > 5 || most.Load() < 2 {
+		t.Errorf("%d requests were open at once", most.Load())
+	}
+}
