@@ -57,9 +57,6 @@ func answerError(w http.ResponseWriter, err error) {
 	case errors.As(err, &undecodable):
 		fail(w, undecodable.Status, undecodable.Message)
 	case errors.As(err, &denied):
-		if denied.code == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-		}
 		fail(w, denied.code, denied.message)
 	case errors.Is(err, web.ErrTooLarge), errors.Is(err, web.ErrCutShort):
 		web.FailBody(w, err)
@@ -78,6 +75,9 @@ func answerError(w http.ResponseWriter, err error) {
 
 func fail(w http.ResponseWriter, code int, message string) {
 	web.Note(w, slog.String("refusal", message))
+	if code == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
 	send(w, code, galla.Answer{Status: galla.StatusFail, Message: message})
 }
 

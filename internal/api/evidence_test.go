@@ -42,79 +42,81 @@ func answered(results ...string) string { return `{"results":[` + strings.Join(r
 
 func TestTransfers(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
-		send := func(body string) string { return w.evidence(transfersPath, evidence.SourceTransfers, body) }
-		one := `{"reference":"321302038123","amount":"500.00","currency":"INR","occurred_at":"2026-11-22T10:00:00Z","payer":"payer@ybl"}`
-		w.equal("the documented item", send(one), answered(created(1, "321302038123", "500")))
-		w.equal("sent again", send(one), answered(duplicate(1, "321302038123", "500")))
-		w.equal("sent again with other spaces", send(" "+strings.ReplaceAll(one, ",", " ,\n")), answered(duplicate(1, "321302038123", "500")))
-		w.equal("another time and payer", send(`{"reference":"321302038123","amount":500,"payer":"RAM"}`), answered(duplicate(1, "321302038123", "500")))
-		w.equal("an empty array", send(`[]`), answered())
-		w.equal("another amount", send(`{"reference":"321302038123","amount":"501"}`), answered(refused("conflict")))
-		w.equal("quarantined", w.claim("order-1", "55", "321302038123", "500"), pendingJSON)
-
-		w.equal("in the order sent", send(`[
-			{"reference":"321302038131","amount":1},
-			{"reference":"32130203813","amount":1},
-			{"reference":"3213 0203 8132","amount":"2.50","occurred_at":"2026-11-22T15:30:00.123456789+05:30","note":"x"},
-			{"reference":"321302038131","amount":1},
-			{"reference":"321302038133"},
-			{"reference":"321302038133","amount":"-1"},
-			{"reference":"321302038133","amount":"1.005"},
-			{"reference":"321302038133","amount":"1","currency":"USD"},
-			{"reference":"321302038133","amount":"1","occurred_at":"22.11.2026"},
-			{"reference":"321302038133","amount":"1","payer":"`+strings.Repeat("x", 191)+`"},
-			7,
-			{"reference":"321302038133","amount":"1","Amount":"2"},
-			{"reference":"321302038134","amount":"1","payer":"null \u0000 byte"}
-		]`), answered(
-			created(2, "321302038131", "1"),
-			malformed("bad_reference", "The transaction number is too short: it has 12 digits, you entered 11."),
-			created(3, "321302038132", "2.5"),
-			duplicate(2, "321302038131", "1"),
-			malformed("malformed_item", `"reference" and "amount" are needed`),
-			malformed("bad_amount", "the amount must be above zero"),
-			malformed("bad_amount", "too many decimals: INR has 2"),
-			malformed("bad_currency", "the wallet of this source has INR"),
-			malformed("bad_time", `"occurred_at" must be RFC 3339, for example 2026-11-22T10:00:00Z`),
-			malformed("too_long", `"payer" is longer than 190 characters`),
-			malformed("malformed_item", "the item is not a JSON object"),
-			malformed("malformed_item", `the member "Amount" stands twice`),
-			created(4, "321302038134", "1"),
-		))
-		if kept := w.count("SELECT count(*) FROM evidence WHERE outcome = 'refused'"); kept != 10 {
-			t.Errorf("%d refused items are kept, want 10", kept)
-		}
+		w.tell(t, "one and several", transfers)
+		w.tell(t, "from ourselves", internalTransfer)
+		w.tell(t, "many", manyTransfers)
 	})
+}
+
+func transfers(t *testing.T, w *world) {
+	send := func(body string) string { return w.evidence(transfersPath, evidence.SourceTransfers, body) }
+	one := `{"reference":"321302038123","amount":"500.00","currency":"INR","occurred_at":"2026-11-22T10:00:00Z","payer":"payer@ybl"}`
+	w.equal("the documented item", send(one), answered(created(1, "321302038123", "500")))
+	w.equal("sent again", send(one), answered(duplicate(1, "321302038123", "500")))
+	w.equal("sent again with other spaces", send(" "+strings.ReplaceAll(one, ",", " ,\n")), answered(duplicate(1, "321302038123", "500")))
+	w.equal("another time and payer", send(`{"reference":"321302038123","amount":500,"payer":"RAM"}`), answered(duplicate(1, "321302038123", "500")))
+	w.equal("an empty array", send(`[]`), answered())
+	w.equal("another amount", send(`{"reference":"321302038123","amount":"501"}`), answered(refused("conflict")))
+	w.equal("quarantined", w.claim("order-1", "55", "321302038123", "500"), pendingJSON)
+
+	w.equal("in the order sent", send(`[
+		{"reference":"321302038131","amount":1},
+		{"reference":"32130203813","amount":1},
+		{"reference":"3213 0203 8132","amount":"2.50","occurred_at":"2026-11-22T15:30:00.123456789+05:30","note":"x"},
+		{"reference":"321302038131","amount":1},
+		{"reference":"321302038133"},
+		{"reference":"321302038133","amount":"-1"},
+		{"reference":"321302038133","amount":"1.005"},
+		{"reference":"321302038133","amount":"1","currency":"USD"},
+		{"reference":"321302038133","amount":"1","occurred_at":"22.11.2026"},
+		{"reference":"321302038133","amount":"1","payer":"`+strings.Repeat("x", 191)+`"},
+		7,
+		{"reference":"321302038133","amount":"1","Amount":"2"},
+		{"reference":"321302038134","amount":"1","payer":"null \u0000 byte"}
+	]`), answered(
+		created(2, "321302038131", "1"),
+		malformed("bad_reference", "The transaction number is too short: it has 12 digits, you entered 11."),
+		created(3, "321302038132", "2.5"),
+		duplicate(2, "321302038131", "1"),
+		malformed("malformed_item", `"reference" and "amount" are needed`),
+		malformed("bad_amount", "the amount must be above zero"),
+		malformed("bad_amount", "too many decimals: INR has 2"),
+		malformed("bad_currency", "the wallet of this source has INR"),
+		malformed("bad_time", `"occurred_at" must be RFC 3339, for example 2026-11-22T10:00:00Z`),
+		malformed("too_long", `"payer" is longer than 190 characters`),
+		malformed("malformed_item", "the item is not a JSON object"),
+		malformed("malformed_item", `the member "Amount" stands twice`),
+		created(4, "321302038134", "1"),
+	))
+	if kept := w.count("SELECT count(*) FROM evidence WHERE outcome = 'refused'"); kept != 10 {
+		t.Errorf("%d refused items are kept, want 10", kept)
+	}
 }
 
 // Evidence of a wallet's own identifier as payer is money from ourselves: seen, never claimable.
-func TestInternalTransfer(t *testing.T) {
-	eachWorld(t, func(t *testing.T, w *world) {
-		w.evidence(transfersPath, evidence.SourceTransfers, `{"reference":"321302038123","amount":"500","payer":"`+phonePeOther+`"}`)
-		w.equal("claim", w.claim("order-1", "55", "321302038123", "500"), failJSON(gateway.MessageRefused))
-	})
+func internalTransfer(_ *testing.T, w *world) {
+	w.evidence(transfersPath, evidence.SourceTransfers, `{"reference":"321302038199","amount":"500","payer":"`+phonePeOther+`"}`)
+	w.equal("claim", w.claim("order-internal", "55", "321302038199", "500"), failJSON(gateway.MessageRefused))
 }
 
-func TestManyTransfers(t *testing.T) {
-	eachWorld(t, func(t *testing.T, w *world) {
-		items := make([]string, 501)
-		results := make([]string, 501)
-		for i := range items {
-			number := fmt.Sprintf("%012d", 321302000000+i)
-			items[i], results[i] = fmt.Sprintf(`{"reference":%q,"amount":1}`, number), created(i+1, number, "1")
+func manyTransfers(t *testing.T, w *world) {
+	items := make([]string, 501)
+	results := make([]string, 501)
+	for i := range items {
+		number := fmt.Sprintf("%012d", 321302000000+i)
+		items[i], results[i] = fmt.Sprintf(`{"reference":%q,"amount":1}`, number), created(i+1, number, "1")
+	}
+	w.want(call{path: transfersPath, body: "[" + strings.Join(items, ",") + "]", header: bearer(w.tokens["transfers"])},
+		unprocessable, failJSON("more than 500 items; send them in several requests"))
+	got := w.evidence(transfersPath, evidence.SourceTransfers, "["+strings.Join(items[:500], ",")+"]")
+	if strings.Count(got, `"created"`) != 500 {
+		t.Errorf("not 500 transfers were created: %s", got)
+	}
+	for i := range 500 {
+		if !strings.Contains(got, fmt.Sprintf(`"reference":"%012d"`, 321302000000+i)) {
+			t.Fatalf("item %d is missing", i)
 		}
-		w.want(call{path: transfersPath, body: "[" + strings.Join(items, ",") + "]", header: bearer(w.tokens["transfers"])},
-			unprocessable, failJSON("more than 500 items; send them in several requests"))
-		got := w.evidence(transfersPath, evidence.SourceTransfers, "["+strings.Join(items[:500], ",")+"]")
-		if strings.Count(got, `"created"`) != 500 {
-			t.Errorf("not 500 transfers were created: %s", got)
-		}
-		for i := range 500 {
-			if !strings.Contains(got, fmt.Sprintf(`"reference":"%012d"`, 321302000000+i)) {
-				t.Fatalf("item %d is missing", i)
-			}
-		}
-	})
+	}
 }
 
 // Texts as phones get them. The bank's time is the text's own day; received_at says when the phone got it.

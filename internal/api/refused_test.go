@@ -162,60 +162,63 @@ var badCreate = []bad{
 	{"label with a control character", `{"currency":"INR","label":"\u001f"}`, unprocessable, "label has a control character or a line separator."},
 }
 
-func TestBadInput(t *testing.T) {
-	eachWorld(t, func(t *testing.T, w *world) {
-		for _, route := range []struct {
-			name, path string
-			cases      []bad
-		}{
-			{"activate", w.activatePath(), append(badBodies[:len(badBodies):len(badBodies)], badActivate...)},
-			{"create", w.createPath("phone_pe"), append(badBodies[:len(badBodies):len(badBodies)], badCreate...)},
-		} {
-			for _, c := range route.cases {
-				t.Run(route.name+"/"+c.name, func(t *testing.T) {
-					in := *w
-					in.t = t
-					in.want(call{path: route.path, body: c.body}, c.code, failJSON(c.message))
-				})
-			}
+func badInput(t *testing.T, w *world) {
+	for _, route := range []struct {
+		name, path string
+		cases      []bad
+	}{
+		{"activate", w.activatePath(), append(badBodies[:len(badBodies):len(badBodies)], badActivate...)},
+		{"create", w.createPath("phone_pe"), append(badBodies[:len(badBodies):len(badBodies)], badCreate...)},
+	} {
+		for _, c := range route.cases {
+			t.Run(route.name+"/"+c.name, func(t *testing.T) {
+				in := *w
+				in.t = t
+				in.want(call{path: route.path, body: c.body}, c.code, failJSON(c.message))
+			})
 		}
-		if stored := w.count("SELECT (SELECT count(*) FROM claim) + (SELECT count(*) FROM reference) + (SELECT count(*) FROM assignment)"); stored != 0 {
-			t.Errorf("bad input left %d rows", stored)
-		}
-	})
+	}
+	if stored := w.count("SELECT (SELECT count(*) FROM claim) + (SELECT count(*) FROM reference) + (SELECT count(*) FROM assignment)"); stored != 0 {
+		t.Errorf("bad input left %d rows", stored)
+	}
 }
 
 // Unknown routes, wrong methods and unclean paths are answered as JSON and never redirected, and before anybody looks at
 // the secret.
-func TestRoutes(t *testing.T) {
-	eachWorld(t, func(t *testing.T, w *world) {
-		secret := "?secret=" + w.keys["shop"].APISecret.Reveal()
-		for _, path := range []string{
-			"/", "/api", "/api/", "/api/v1", "/api/v1/transaction/activate/", "/api/v1//transaction/activate", "//api/v1/transaction/activate",
-			"/api/v1/./transaction/activate", "/api/v1/x/../transaction/activate", "/api/v1/transaction/Activate", "/api/v2/transaction/activate",
-			"/api/v1/transaction/create", "/api/v1/transaction/create/", "/api/v1/transaction/create/phone_pe/", "/api/v1/transaction/create/a/b",
-			"/evidence/v1/forward", "/evidence/v1/forward/", "/evidence/v1/forward/galla_src_x/y", "/evidence", "/index.php", "/metrics", "/healthz",
-		} {
-			w.want(call{path: path + secret, body: with("", "")}, http.StatusNotFound, notFoundJSON)
-		}
-		for path, allow := range map[string]string{
-			"/api/v1/transaction/activate":          "POST",
-			"/api/v1/transaction/create/phone_pe":   "POST",
-			"/api/v1/transaction/create/nothing":    "POST",
-			"/api/v1/payment-systems/available":     "GET, HEAD",
-			"/evidence/v1/transfers":                "POST",
-			"/evidence/v1/messages":                 "POST",
-			"/evidence/v1/forward/galla_src_nobody": "POST",
-		} {
-			for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} {
-				if strings.Contains(allow, method) {
-					continue
-				}
-				got := w.want(call{method: method, path: path}, http.StatusMethodNotAllowed, `{"status":"fail","message":"Method not allowed"}`)
-				if got.Header().Get("Allow") != allow {
-					t.Errorf("%s %s: Allow is %q, want %q", method, path, got.Header().Get("Allow"), allow)
-				}
+func unknownRoutes(t *testing.T, w *world) {
+	secret := "?secret=" + w.keys["shop"].APISecret.Reveal()
+	for _, path := range []string{
+		"/", "/api", "/api/", "/api/v1", "/api/v1/transaction/activate/", "/api/v1//transaction/activate", "//api/v1/transaction/activate",
+		"/api/v1/./transaction/activate", "/api/v1/x/../transaction/activate", "/api/v1/transaction/Activate", "/api/v2/transaction/activate",
+		"/api/v1/transaction/create", "/api/v1/transaction/create/", "/api/v1/transaction/create/phone_pe/", "/api/v1/transaction/create/a/b",
+		"/evidence/v1/forward", "/evidence/v1/forward/", "/evidence/v1/forward/galla_src_x/y", "/evidence", "/index.php", "/metrics", "/healthz",
+	} {
+		w.want(call{path: path + secret, body: with("", "")}, http.StatusNotFound, notFoundJSON)
+	}
+	for path, allow := range map[string]string{
+		"/api/v1/transaction/activate":          "POST",
+		"/api/v1/transaction/create/phone_pe":   "POST",
+		"/api/v1/transaction/create/nothing":    "POST",
+		"/api/v1/payment-systems/available":     "GET, HEAD",
+		"/evidence/v1/transfers":                "POST",
+		"/evidence/v1/messages":                 "POST",
+		"/evidence/v1/forward/galla_src_nobody": "POST",
+	} {
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} {
+			if strings.Contains(allow, method) {
+				continue
+			}
+			got := w.want(call{method: method, path: path}, http.StatusMethodNotAllowed, `{"status":"fail","message":"Method not allowed"}`)
+			if got.Header().Get("Allow") != allow {
+				t.Errorf("%s %s: Allow is %q, want %q", method, path, got.Header().Get("Allow"), allow)
 			}
 		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.tell(t, "bad input", badInput)
+		w.tell(t, "routes", unknownRoutes)
 	})
 }
