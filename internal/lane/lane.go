@@ -40,6 +40,8 @@ type Config struct {
 	Logger      *slog.Logger
 	Concurrency int // 0: DefaultConcurrency
 	PerEndpoint int // 0: DefaultPerEndpoint
+
+	poll func() time.Duration // how long to wait unless woken; nil: the gateway's
 }
 
 // Counters are running totals since start, for metrics; Open is a present number.
@@ -60,7 +62,6 @@ type Lane struct {
 	log      *slog.Logger
 	counters Counters
 	slots    *slots
-	poll     func() time.Duration
 	wake     chan struct{}
 	backlog  atomic.Bool // due postbacks are waiting for a free slot
 	requests sync.WaitGroup
@@ -85,10 +86,12 @@ func New(config Config) *Lane {
 	if config.PerEndpoint <= 0 {
 		config.PerEndpoint = DefaultPerEndpoint
 	}
+	if config.poll == nil {
+		config.poll = config.Gateway.PostbackPoll
+	}
 	return &Lane{
-		config: config, log: config.Logger, poll: config.Gateway.PostbackPoll,
-		slots: newSlots(config.Concurrency, config.PerEndpoint), wake: make(chan struct{}, 1),
-		results: make(chan gateway.Attempt, config.Concurrency),
+		config: config, log: config.Logger, slots: newSlots(config.Concurrency, config.PerEndpoint),
+		wake: make(chan struct{}, 1), results: make(chan gateway.Attempt, config.Concurrency),
 	}
 }
 
@@ -150,7 +153,7 @@ func (l *Lane) lease(ctx context.Context) (leased []gateway.LeasedPostback, paus
 	l.backlog.Store(true)
 	limit := min(leaseSize, l.slots.free())
 	if limit == 0 {
-		return nil, l.poll()
+		return nil, l.config.poll()
 	}
 	leased, more, err := l.config.Gateway.LeasePostbacks(ctx, limit, l.slots.rooms())
 	if err != nil {
@@ -167,7 +170,7 @@ func (l *Lane) lease(ctx context.Context) (leased []gateway.LeasedPostback, paus
 	if more && len(leased) > 0 {
 		return leased, 0
 	}
-	return leased, l.poll()
+	return leased, l.config.poll()
 }
 
 func (l *Lane) wait(ctx context.Context, pause time.Duration) {

@@ -314,7 +314,8 @@ func TestDeadEndpointsDelayNobody(t *testing.T) {
 	})
 }
 
-// A slow endpoint is filled up to its limit and not beyond.
+// A slow endpoint is filled up to its limit and not beyond, and each request that ends makes room without waiting for
+// the next look at the database.
 func TestLimitPerEndpoint(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	var open, most atomic.Int64
@@ -328,7 +329,7 @@ func TestLimitPerEndpoint(t *testing.T) {
 	})
 	w.merchant(1, r.URL, "")
 	w.postbacks(300, 1, gateway.PostbackDeposit)
-	l, _ := w.start(Config{PerEndpoint: 5})
+	l, _ := w.start(Config{PerEndpoint: 5, poll: func() time.Duration { return time.Hour }})
 	l.Wake()
 	w.delivered(300)
 	if most.Load() > 5 || most.Load() < 2 {
