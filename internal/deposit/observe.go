@@ -27,7 +27,7 @@ func (t Transfer) Observed() evidence.Observed {
 
 // Apply returns the transfer after one more observation. t may be the zero Transfer but for its ids: then the
 // observation is the first. A credited transfer keeps its money whatever comes (invariant E-2): evidence against it
-// turns it Disputed.
+// turns it Disputed. What a person overruled speaks against it again when an observation contradicts what was released.
 func (t Transfer) Apply(fact evidence.Fact, now time.Time) Transfer {
 	observed := evidence.Observe(fact)
 	if t.State == TransferNew {
@@ -37,6 +37,12 @@ func (t Transfer) Apply(fact evidence.Fact, now time.Time) Transfer {
 	}
 	next := t
 	next.Marks = t.Marks | marksOf(observed)
+	if t.Amount != fact.Amount {
+		next.Released &^= MarkAmount
+	}
+	if t.AccountID != AccountID(fact.AccountID) {
+		next.Released &^= MarkAccount
+	}
 	next.OccurredAt, next.Precision = observed.OccurredAt, observed.Precision
 	next.Payer, next.Strength = observed.Payer, observed.Strength
 	switch t.State {
