@@ -30,6 +30,7 @@ var commands = []func(*app) *cobra.Command{
 	newRecovery,
 	newKey,
 	newConfig,
+	newBench,
 	newVersion,
 	newMan,
 }

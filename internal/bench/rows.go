@@ -1,0 +1,164 @@
+package bench
+
+import (
+	"strconv"
+	"strings"
+)
+
+// What every unit is worth, and the fixed parts of the rows. The rows have the widths of real ones.
+const (
+	amountMinor = 50000
+	walletType  = "phone_pe"
+	payerVPA    = "payer@ybl"
+	currency    = "INR"
+	webhookID   = "msg_01938c3e-0000-7000-8000-000000000000"
+	facts       = `{"rules":1,"rule":13,"decision":"accept","reason":"matched","claimed":50000,"transfer":1234567,"transfer_state":"observed","observed":50000,"occurred_at":1763850000000000,"precision":"exact","strength":"any","fits":true}`
+)
+
+// postbackBody is as long as real ones.
+var postbackBody = `{"wallet_type":"phone_pe","amount":"500.00","label":"` + strings.Repeat("x", 820) + `"}`
+
+// prefixes of transaction numbers, so that those of activations and of the evidence measure don't meet.
+const (
+	forActivation = "63"
+	forEvidence   = "64"
+)
+
+// appendNumber appends the transaction number of unit n: 12 digits, all different, scattered over the index as those of
+// many banks are.
+func appendNumber(b []byte, prefix string, n int64) []byte {
+	const span, step = 10_000_000_000, 6_180_339_887 // without a common factor
+	b = append(b, prefix...)
+	from := len(b)
+	b = append(b, "0000000000"...)
+	scattered := n % 1_000_000_000 * step % span
+	for at := len(b) - 1; at >= from; at-- {
+		b[at] += byte(scattered % 10)
+		scattered /= 10
+	}
+	return b
+}
+
+func appendOrder(b []byte, n int64) []byte { return strconv.AppendInt(append(b, "order-"...), n, 10) }
+func appendPayer(b []byte, n int64) []byte {
+	return strconv.AppendInt(append(b, "payer-"...), n%1_000_000, 10)
+}
+
+// credit is one activation as the raw loops and the barest API store it.
+type credit struct {
+	n                        int64 // number of the unit; 1 more is its id in every table
+	order, payer, number     string
+	merchant                 int64
+	reference, transfer, sum int64
+}
+
+func (c *credit) id() int64 { return c.n + 1 }
+
+// creditOf is the n-th activation over a stock that fill prepared.
+func creditOf(n, merchants int64) credit {
+	return credit{
+		n: n, order: string(appendOrder(nil, n)), payer: string(appendPayer(nil, n)), number: string(appendNumber(nil, forActivation, n)),
+		merchant: n%merchants + 1, reference: n + 1, transfer: n + 1, sum: amountMinor,
+	}
+}
+
+// The rows of the tables, named like their columns.
+type (
+	referenceRow struct {
+		ID        int64  `json:"id"`
+		Rail      int    `json:"rail"`
+		Number    string `json:"number"`
+		TouchedAt int64  `json:"touched_at"`
+	}
+	idRow struct {
+		ID int64 `json:"id"`
+	}
+	orderRow struct {
+		MerchantID   int64  `json:"merchant_id"`
+		OrderID      string `json:"order_id"`
+		SupersededBy int64  `json:"superseded_by"`
+	}
+	claimRow struct {
+		ID            int64  `json:"id"`
+		MerchantID    int64  `json:"merchant_id"`
+		OrderID       string `json:"order_id"`
+		SupersededBy  int64  `json:"superseded_by"`
+		Payer         string `json:"payer"`
+		Method        string `json:"method"`
+		ReferenceID   int64  `json:"reference_id"`
+		Given         string `json:"given"`
+		Amount        int64  `json:"amount"`
+		Currency      string `json:"currency"`
+		State         string `json:"state"`
+		Reason        string `json:"reason"`
+		UntilEvidence int    `json:"until_evidence"`
+		Corrections   int    `json:"corrections"`
+		Told          int    `json:"told"`
+		CreatedAt     int64  `json:"created_at"`
+		DecidedAt     int64  `json:"decided_at"`
+		ExpiresAt     int64  `json:"expires_at"`
+	}
+	transferRow struct {
+		ID          int64  `json:"id"`
+		ReferenceID int64  `json:"reference_id"`
+		FromState   string `json:"from_state"`
+		AccountID   int64  `json:"account_id"`
+		Amount      int64  `json:"amount"`
+		Currency    string `json:"currency"`
+		OccurredAt  int64  `json:"occurred_at"`
+		Accuracy    int    `json:"accuracy"`
+		Strength    int    `json:"strength"`
+		Payer       string `json:"payer"`
+		Marks       int    `json:"marks"`
+		Released    int    `json:"released"`
+		State       string `json:"state"`
+		ObservedAt  int64  `json:"observed_at"`
+	}
+	depositRow struct {
+		ID         int64  `json:"id"`
+		ClaimID    int64  `json:"claim_id"`
+		TransferID int64  `json:"transfer_id"`
+		MerchantID int64  `json:"merchant_id"`
+		Amount     int64  `json:"amount"`
+		Fee        int64  `json:"fee"`
+		Currency   string `json:"currency"`
+		CreatedAt  int64  `json:"created_at"`
+	}
+	postingRow struct {
+		EntryID       int64  `json:"entry_id"`
+		Line          int    `json:"line"`
+		Kind          string `json:"kind"`
+		EventID       int64  `json:"event_id"`
+		SourceID      int64  `json:"source_id"`
+		DestinationID int64  `json:"destination_id"`
+		Amount        int64  `json:"amount"`
+		Currency      string `json:"currency"`
+		At            int64  `json:"at"`
+	}
+	deltaRow struct {
+		AccountID int64 `json:"account_id"`
+		EntryID   int64 `json:"entry_id"`
+		Amount    int64 `json:"amount"`
+	}
+	transitionRow struct {
+		ID        int64  `json:"id"`
+		Kind      string `json:"kind"`
+		SubjectID int64  `json:"subject_id"`
+		FromState string `json:"from_state"`
+		ToState   string `json:"to_state"`
+		At        int64  `json:"at"`
+		Actor     string `json:"actor"`
+		Reason    string `json:"reason"`
+		Facts     string `json:"facts"`
+	}
+	postbackRow struct {
+		ID         int64  `json:"id"`
+		MerchantID int64  `json:"merchant_id"`
+		Kind       string `json:"kind"`
+		SubjectID  int64  `json:"subject_id"`
+		WebhookID  string `json:"webhook_id"`
+		Body       string `json:"body"`
+		NextAt     int64  `json:"next_at"`
+		CreatedAt  int64  `json:"created_at"`
+	}
+)
