@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -58,6 +59,12 @@ func TestAvailable(t *testing.T) {
 		// Nothing of one merchant shows in an answer to another.
 		w.want(call{method: http.MethodGet, host: baseHost, path: "/api/v1/payment-systems/available?secret=" + w.keys["other"].APISecret.Reveal()},
 			http.StatusOK, list(inr, phonePe))
+		head := httptest.NewRequest(http.MethodHead, "http://"+baseHost+w.availablePath(""), nil)
+		recorder := httptest.NewRecorder()
+		w.handler.ServeHTTP(recorder, head)
+		if recorder.Code != http.StatusOK {
+			t.Errorf("HEAD: %d", recorder.Code)
+		}
 		w.pause("shop")
 		w.want(call{method: http.MethodGet, path: w.availablePath("")}, http.StatusOK, none)
 	})

@@ -2,14 +2,12 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 
 	"github.com/galla-gateway/galla/internal/evidence"
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/keyring"
-	"github.com/galla-gateway/galla/internal/method"
 	"github.com/galla-gateway/galla/internal/web"
 )
 
@@ -27,7 +25,7 @@ func (a *api) transfers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	observer, err := a.observer(source)
+	observer, err := newObserver(a.Gateway.Directory(), source, a.Now())
 	if err != nil {
 		return err
 	}
@@ -66,7 +64,7 @@ func (a *api) messagesOf(w http.ResponseWriter, r *http.Request, token keyring.S
 	if err != nil {
 		return err
 	}
-	observer, err := a.observer(source)
+	observer, err := newObserver(a.Gateway.Directory(), source, a.Now())
 	if err != nil {
 		return err
 	}
@@ -85,24 +83,6 @@ func (a *api) messagesOf(w http.ResponseWriter, r *http.Request, token keyring.S
 
 // errNoToken answers a request that names no source.
 var errNoToken = &denial{http.StatusUnauthorized, "Send the source's token once, as Authorization: Bearer TOKEN"}
-
-// observer gathers what reading a source's evidence depends on.
-func (a *api) observer(source *gateway.Source) (observer, error) {
-	directory := a.Gateway.Directory()
-	account, ok := directory.Account(source.AccountID)
-	if !ok {
-		return observer{}, fmt.Errorf("source %d watches the unknown account %d", source.ID, source.AccountID)
-	}
-	wallet, ok := directory.Wallet(source.WalletID)
-	if !ok {
-		return observer{}, fmt.Errorf("source %d belongs to the unknown wallet %d", source.ID, source.WalletID)
-	}
-	payMethod, ok := method.Lookup(wallet.Method)
-	if !ok {
-		return observer{}, fmt.Errorf("wallet %d has the unknown method %q", wallet.ID, wallet.Method)
-	}
-	return observer{sourceID: source.ID, account: account, method: payMethod, now: a.Now()}, nil
-}
 
 // observe stores the items and answers each in its place. details are the sentences for items that couldn't be taken.
 func (a *api) observe(w http.ResponseWriter, r *http.Request, items []gateway.EvidenceItem, details []string) error {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/galla-gateway/galla"
@@ -21,6 +22,23 @@ type observer struct {
 	account  wallet.Account
 	method   method.Method // of the source's wallet: its form of transaction numbers
 	now      time.Time     // when the request came
+}
+
+// newObserver gathers what reading a source's evidence depends on. An error is a fault: the directory contradicts itself.
+func newObserver(directory *gateway.Directory, source *gateway.Source, now time.Time) (observer, error) {
+	account, ok := directory.Account(source.AccountID)
+	if !ok {
+		return observer{}, fmt.Errorf("source %d watches the unknown account %d", source.ID, source.AccountID)
+	}
+	wallet, ok := directory.Wallet(source.WalletID)
+	if !ok {
+		return observer{}, fmt.Errorf("source %d belongs to the unknown wallet %d", source.ID, source.WalletID)
+	}
+	payMethod, ok := method.Lookup(wallet.Method)
+	if !ok {
+		return observer{}, fmt.Errorf("wallet %d has the unknown method %q", wallet.ID, wallet.Method)
+	}
+	return observer{sourceID: source.ID, account: account, method: payMethod, now: now}, nil
 }
 
 // rules are what a structured source may report.

@@ -6,27 +6,20 @@ import (
 
 	"github.com/galla-gateway/galla/internal/evidence"
 	"github.com/galla-gateway/galla/internal/gateway"
-	"github.com/galla-gateway/galla/internal/method"
 )
 
 // Reread reads stored bytes of a source again with the directory's present senders and templates, for
 // gateway.RetryEvidence. Signatures of the request that brought them aren't there any more and were right then.
 func Reread(directory *gateway.Directory) gateway.Reread {
 	return func(source *gateway.Source, raw []byte, receivedAt time.Time) (gateway.EvidenceItem, bool) {
-		account, known := directory.Account(source.AccountID)
-		wallet, alsoKnown := directory.Wallet(source.WalletID)
-		if !known || !alsoKnown {
-			return gateway.EvidenceItem{}, false
-		}
-		payMethod, known := method.Lookup(wallet.Method)
-		if !known {
+		o, err := newObserver(directory, source, receivedAt)
+		if err != nil {
 			return gateway.EvidenceItem{}, false
 		}
 		messages, err := evidence.DecodeMessages(source.Kind, "", http.Header{}, raw, source.Token.Reveal(), receivedAt)
 		if err != nil || len(messages) != 1 || messages[0].Problem != "" {
 			return gateway.EvidenceItem{}, false
 		}
-		o := observer{sourceID: source.ID, account: account, method: payMethod, now: receivedAt}
 		return o.message(messages[0], directory.Senders.Read(messages[0], receivedAt)), true
 	}
 }
