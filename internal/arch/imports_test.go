@@ -25,6 +25,7 @@ const module = "github.com/galla-gateway/galla"
 const picture = `
 test:    test/... -> cmd instance bench sim console edge web lane gateway sender store rule fact keyring config galla money testkit
 tools:   scripts/... internal/arch internal/deps -> testkit
+example: docs/examples/go/... -> galla money
 cmd:     cmd/galla/... -> instance bench sim console edge web lane gateway sender store rule fact keyring config galla money
 instance: internal/instance -> edge web lane gateway sender store rule fact keyring galla money
 bench:   internal/bench -> sim edge web lane gateway sender store rule fact keyring galla money

@@ -30,6 +30,7 @@ var mayFloat = []allowance{
 // Time enters the product as a function, so that tests can move it. Only where a program begins is there a real clock.
 var mayReadClock = []allowance{
 	{"cmd/", "the program's start: here the real clock is handed down"},
+	{"docs/examples/", "programs of merchants"},
 	{"internal/bench/", "measures real time"},
 	{"internal/sender/sender.go", "takes the real clock where its owner names none"},
 	{"internal/testkit/", "waits for a real server"},
