@@ -42,19 +42,23 @@ func eachEmptyWithKeyFile(t *testing.T, story func(w *world, path string)) {
 	})
 }
 
-// mutate changes the database behind everybody's back.
-func (w *world) mutate(query string) {
+// beside opens the database beside the gateway, without its rules.
+func (w *world) beside() *sql.DB {
 	w.t.Helper()
 	driver, source := "pgx", w.database
 	if path, ok := strings.CutPrefix(w.database, "sqlite:"); ok {
 		driver, source = "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)"
 	}
 	db, err := sql.Open(driver, source)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(query); err != nil {
+	w.must(err)
+	w.t.Cleanup(func() { w.must(db.Close()) })
+	return db
+}
+
+// mutate changes the database behind everybody's back.
+func (w *world) mutate(query string) {
+	w.t.Helper()
+	if _, err := w.beside().Exec(query); err != nil {
 		w.t.Fatal(query, err)
 	}
 }
