@@ -23,6 +23,7 @@ var commands = []func(*app) *cobra.Command{
 	newClaim,
 	newTransfer,
 	newEvidence,
+	newImport,
 	newFind,
 	newBalance,
 	newAudit,

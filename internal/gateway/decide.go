@@ -63,7 +63,7 @@ func (b *batch) observe(e *evidenceItem) (*refState, error) {
 		e.id = b.ids.next(idEvidence)
 	}
 	if known, ok := b.known[e.Fingerprint]; ok {
-		e.result = b.repeated(e, known)
+		e.result = repeated(e, known)
 		return nil, nil
 	}
 	row := evidenceRow{
@@ -108,7 +108,7 @@ func (b *batch) observe(e *evidenceItem) (*refState, error) {
 
 // repeated answers an item that is stored already. A rerun after a doubtful commit finds its own row and tells the same
 // as the first time.
-func (b *batch) repeated(e *evidenceItem, known store.LoadEvidenceRow) EvidenceResult {
+func repeated(e *evidenceItem, known store.LoadEvidenceRow) EvidenceResult {
 	result := EvidenceResult{EvidenceID: known.ID, Status: EvidenceStatus(known.Outcome), Reason: evidence.Reason(known.Reason)}
 	if result.Status == EvidenceCreated && known.ID != e.id {
 		result.Status = EvidenceDuplicate
