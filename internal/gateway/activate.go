@@ -158,7 +158,6 @@ func (b *batch) supersede(current *claimState, by deposit.ClaimID) error {
 	case current.ExpiredAt(b.now):
 		b.moveClaim(current, deposit.Expired, deposit.ReasonExpired, false, "", actorRules)
 	case current.State == deposit.Waiting:
-		b.waiting[payerKey{current.MerchantID, current.Payer}]--
 		b.moveClaim(current, deposit.Withdrawn, deposit.ReasonCorrected, false, "", actorRules)
 	}
 	current.supersededBy = by
@@ -173,11 +172,8 @@ func (b *batch) apply(c *claimState, ref *refState, v deposit.Verdict, f deposit
 		return b.accept(c, ref, factsText(v, f), v.Reason, actor)
 	}
 	to := v.Decision.State()
-	if to == deposit.Waiting && c.State != deposit.Waiting {
-		b.waiting[payerKey{c.MerchantID, c.Payer}]++
-	}
 	if c.State == deposit.Held && to == deposit.Waiting {
-		to = deposit.Held // a hold never falls back to waiting
+		to, v.UntilEvidence = deposit.Held, true // a hold never falls back to waiting, but its money may still come
 	}
 	if c.State != to || c.Reason != v.Reason || c.UntilEvidence != v.UntilEvidence {
 		b.moveClaim(c, to, v.Reason, v.UntilEvidence, factsText(v, f), actor)
@@ -192,7 +188,6 @@ func (b *batch) apply(c *claimState, ref *refState, v deposit.Verdict, f deposit
 func (b *batch) holdOthers(c *claimState, ref *refState) {
 	for _, other := range ref.claims {
 		if other.State == deposit.Waiting && !other.ExpiredAt(b.now) && !other.SamePayer(c.Claim) {
-			b.waiting[payerKey{other.MerchantID, other.Payer}]--
 			b.moveClaim(other, deposit.Held, deposit.ReasonContested, false, "", actorRules)
 		}
 	}
@@ -225,15 +220,9 @@ func (b *batch) accept(c *claimState, ref *refState, facts string, reason deposi
 	}
 	b.credits = append(b.credits, credit{m.ID, c.Payer, amount})
 	c.credited = amount
-	if c.State == deposit.Waiting {
-		b.waiting[payerKey{c.MerchantID, c.Payer}]--
-	}
 	b.moveClaim(c, deposit.Accepted, reason, false, facts, actor)
 	for _, other := range ref.claims {
 		if other != c && other.Live() {
-			if other.State == deposit.Waiting {
-				b.waiting[payerKey{other.MerchantID, other.Payer}]--
-			}
 			b.moveClaim(other, deposit.Refused, deposit.ReasonOtherAccepted, false, "", actor)
 		}
 	}
@@ -291,6 +280,13 @@ func (b *batch) moveClaim(c *claimState, to deposit.State, reason deposit.Reason
 		ID: b.ids.next(idTransition), Kind: "claim", SubjectID: int64(c.ID), FromState: string(c.State), ToState: string(to),
 		At: b.now.UnixMicro(), Actor: actor, Reason: string(reason), Facts: facts,
 	})
+	payer := payerKey{c.MerchantID, c.Payer}
+	if c.State == deposit.Waiting && !c.ExpiredAt(b.now) { // an expired one isn't counted
+		b.waiting[payer]--
+	}
+	if to == deposit.Waiting {
+		b.waiting[payer]++
+	}
 	c.State, c.Reason, c.UntilEvidence, c.DecidedAt = to, reason, untilEvidence, b.now
 	b.changeClaim(c)
 }

@@ -128,11 +128,13 @@ type rows struct {
 	postbacks   []postbackRow
 }
 
-// tryBatch runs the items in one transaction: lock, load, decide, save.
-func (g *Gateway) tryBatch(items []*item) (postbacks bool, err error) {
-	// An item draws up to three transitions and one id of each other kind; claims that a transfer settles come on top
-	// and are found by errNeedIDs.
-	if err := g.ids.fill(context.Background(), int64(4*len(items)+16)); err != nil {
+// idsFor is the reserve with which a batch starts: an item draws up to three transitions and one id of each other kind.
+// Claims that a transfer settles come on top and are found by errNeedIDs.
+func idsFor(items []*item) int64 { return int64(4*len(items) + 16) }
+
+// tryBatch runs the items in one transaction: lock, load, decide, save. At least ids of each kind are in reserve.
+func (g *Gateway) tryBatch(items []*item, ids int64) (postbacks bool, err error) {
+	if err := g.ids.fill(context.Background(), ids); err != nil {
 		return false, err
 	}
 	dir := g.Directory()
@@ -330,7 +332,7 @@ func (b *batch) loadContext(items []*item) error {
 			ref := b.refs[refKey{it.claim.Method.Rail, it.claim.number}]
 			involve(it.claim.MerchantID, it.claim.Payer, ref)
 			key := payerKey{it.claim.MerchantID, it.claim.Payer}
-			if ref.transfer == nil && !seen[key] {
+			if !seen[key] && !b.mayHave(it.claim, ref) {
 				seen[key] = true
 				waiting = append(waiting, payerRow{int64(key.merchantID), key.payer})
 			}
@@ -367,6 +369,13 @@ func (b *batch) loadContext(items []*item) error {
 		b.disputed[deposit.AccountID(id)] = true
 	}
 	return nil
+}
+
+// mayHave reports whether the reference has a transfer that the claim could be credited. A transfer elsewhere is as none:
+// the limit on waiting claims must not tell that the number exists.
+func (b *batch) mayHave(it *claimItem, ref *refState) bool {
+	m, ok := b.dir.Merchant(it.MerchantID)
+	return ok && ref.transfer != nil && b.dir.fits(m, deposit.Claim{Method: it.Method.Name, Amount: it.Amount}, ref.transfer.Transfer)
 }
 
 func hasEvidence(items []*item) bool {

@@ -222,9 +222,10 @@ func (b *batch) judge(c *claimState, ref *refState) (deposit.Verdict, deposit.Fa
 		Waiting: b.waiting[payer],
 	}
 	for _, other := range ref.claims {
-		if other.ID == c.ID || other.supersededBy != 0 {
+		if other.ID == c.ID {
 			continue
 		}
+		// A wrong amount counts for ever, also when the order has named another since.
 		if other.Live() && !other.ExpiredAt(b.now) && !other.SamePayer(c.Claim) {
 			f.Contested = true
 		}

@@ -151,9 +151,9 @@ func (g *Gateway) runBatch(items []*item) {
 // help. ErrUnknown when it doesn't in time.
 func (g *Gateway) commitBatch(items []*item) error {
 	start := g.opts.Now()
-	ambiguous := 0
+	ambiguous, ids := 0, idsFor(items)
 	for try := 1; ; try++ {
-		wrote, err := g.tryBatch(items)
+		wrote, err := g.tryBatch(items, ids)
 		switch {
 		case err == nil:
 			if wrote && g.opts.OnPostback != nil {
@@ -171,7 +171,9 @@ func (g *Gateway) commitBatch(items []*item) error {
 			if err := g.ensureLedgerAccounts(context.Background()); err != nil {
 				return err
 			}
-		case errors.Is(err, errStale), errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrUnique), errors.Is(err, errNeedIDs):
+		case errors.Is(err, errNeedIDs):
+			ids = 2 * max(ids, idBlock) // one transfer may settle any number of claims
+		case errors.Is(err, errStale), errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrUnique):
 		case errors.Is(err, store.ErrUnavailable):
 			if g.opts.Now().Sub(start) > maxRetry {
 				return errors.Join(ErrUnknown, err)

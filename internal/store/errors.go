@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -43,7 +44,7 @@ func classify(err error, committing bool) error {
 	var lite *sqlite.Error
 	switch {
 	case errors.As(err, &pg):
-		return classifyPostgres(err, pg.Code)
+		return classifyPostgres(err, pg.Code, committing)
 	case errors.As(err, &lite):
 		return classifySQLite(err, lite.Code())
 	case committing:
@@ -60,12 +61,15 @@ func classify(err error, committing bool) error {
 	return err
 }
 
-func classifyPostgres(err error, code string) error {
+func classifyPostgres(err error, code string, committing bool) error {
 	switch {
 	case code == "40001", code == "40P01":
 		return fmt.Errorf("%w: %w", ErrRetry, err)
 	case code == "23505":
 		return fmt.Errorf("%w: %w", ErrUnique, err)
+	case committing && !strings.HasPrefix(code, "23"):
+		// A server that ends a connection during COMMIT may have stored the transaction before it said so.
+		return fmt.Errorf("%w: %w", ErrAmbiguous, err)
 	case len(code) == 5 && (code[:2] == "08" || code[:2] == "57" || code[:2] == "53"), code == "25006":
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
