@@ -132,7 +132,7 @@ func TestRecordAttemptsFollowsTheSchedule(t *testing.T) {
 			{"too old and delivered", 3, 90 * time.Hour, 0, true, PostbackDelivered},
 		}
 		w.postbacks(1, len(tests), shopDeposits)
-		db := w.open()
+		db := w.beside()
 		leased := w.lease(w.g, len(tests))
 		slices.SortFunc(leased, func(a, b LeasedPostback) int { return int(a.ID - b.ID) })
 		var attempts []Attempt
@@ -410,7 +410,8 @@ func TestPostbackStatementsUseIndexes(t *testing.T) {
 		for first := int64(1); first < 20_000; first += 1000 {
 			w.postbacks(first, 1000, Endpoint{merchant.ID(1 + first/1000%5), PostbackDeposit})
 		}
-		db := w.open()
+		db := w.beside()
+		db.SetMaxOpenConns(1) // settings of the connection hold for all that follows
 		run := func(statement string) {
 			if _, err := db.Exec(statement); err != nil {
 				t.Fatal(err)
@@ -433,22 +434,6 @@ func TestPostbackStatementsUseIndexes(t *testing.T) {
 			}
 		}
 	})
-}
-
-// open opens the database beside the product, to change and ask what it can't.
-func (w *world) open() *sql.DB {
-	w.t.Helper()
-	driver, target := "pgx", w.database
-	if path, ok := strings.CutPrefix(w.database, "sqlite:"); ok {
-		driver, target = "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)"
-	}
-	db, err := sql.Open(driver, target)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	db.SetMaxOpenConns(1)
-	w.t.Cleanup(func() { db.Close() })
-	return db
 }
 
 // explain is the plan of a statement, one step in a line; its only argument, if any, is a batch.

@@ -62,7 +62,7 @@ func TestCrashBeforeTheRecord(t *testing.T) {
 	})
 }
 
-// A lane that froze past its lease: another has delivered meanwhile, and what it records is refused.
+// A lane that froze past its lease: another has the postback now, and what the first one records is refused.
 func TestStaleRecordIsRefused(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		w.merchant(1, "http://127.0.0.1:1/", "")
@@ -78,11 +78,12 @@ func TestStaleRecordIsRefused(t *testing.T) {
 		w.clock.Advance(gateway.PostbackLease)
 		owner := w.instance()
 		p := w.lease(owner)
-		if _, err := owner.RecordAttempts(t.Context(), []gateway.Attempt{{Postback: p, StartedAt: w.now(), Status: 200, Delivered: true}}); err != nil {
-			t.Fatal(err)
-		}
 		close(goOn)
 		w.eventually("the record was refused", func() bool { return l.Counters().Stale.Load() == 1 })
+		results, err := owner.RecordAttempts(t.Context(), []gateway.Attempt{{Postback: p, StartedAt: w.now(), Status: 200, Delivered: true}})
+		if err != nil || results[0].State != gateway.PostbackDelivered {
+			t.Errorf("the owner's record: %+v, %v", results, err)
+		}
 		stop()
 		if state, attempts := w.stored(id); state != "delivered" || len(attempts) != 1 || attempts[0].Status != 200 {
 			t.Errorf("%s, %+v", state, attempts)
