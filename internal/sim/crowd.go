@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,8 +50,14 @@ const (
 	askPause    = 2 * time.Second  // between two looks at an order that isn't decided
 	latePause   = 12 * time.Second // of who is late
 	hastyLag    = 5 * time.Second  // of the bank's message that a hasty payer doesn't wait for
-	looks       = 5                // then the payer goes away
+	looks       = 30               // then the payer goes away
 )
+
+// robotPrefix begins the shop's names of simulated payers.
+const robotPrefix = "payer-"
+
+// IsRobot reports whether a shop's user is one of a Crowd.
+func IsRobot(payer string) bool { return strings.HasPrefix(payer, robotPrefix) }
 
 // Crowd is payers who come to a shop by themselves.
 type Crowd struct {
@@ -90,7 +98,7 @@ func (c *Crowd) Visit(ctx context.Context) (Visit, error) {
 	c.mu.Lock()
 	c.serial++
 	habit, amount := c.pick(), money.Money{Minor: 100 * (50 + 10*c.random.Int64N(200)), Currency: money.INR}
-	payer := fmt.Sprintf("payer-%d", c.serial)
+	payer := robotPrefix + strconv.Itoa(c.serial)
 	from := Person{Name: "PAYER NAME", VPA: fmt.Sprintf("payer%d@ybl", c.serial)}
 	c.mu.Unlock()
 	return c.VisitAs(ctx, payer, from, habit, amount)
@@ -115,7 +123,7 @@ func (c *Crowd) pick() Habit {
 // Galla broke; a refusal is none.
 func (c *Crowd) VisitAs(ctx context.Context, payer string, from Person, habit Habit, amount money.Money) (Visit, error) {
 	v := Visit{Payer: payer, Habit: habit}
-	order, _, err := c.shop.Open(ctx, payer, amount, true)
+	order, _, err := c.shop.Open(ctx, payer, amount)
 	if err != nil {
 		return v, err
 	}

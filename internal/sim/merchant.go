@@ -51,6 +51,7 @@ type Postback struct {
 
 	Status int    // what was answered
 	Answer string // likewise
+	Taken  bool   // that answer ends it; else it is sent again
 }
 
 // Right reports whether both signatures were right.
@@ -61,22 +62,21 @@ func (p Postback) Right() bool { return p.Legacy == nil && p.Webhook == nil }
 type Merchant struct {
 	keys    Keys
 	now     func() time.Time
-	replies func(request int) Reply
+	replies func(Postback) Reply
 	credit  func(Postback)
 
 	mu       sync.Mutex
-	requests int
 	attempts map[string]int
 	credited map[int64]bool
 	received []Postback
 	changed  chan struct{} // closed and replaced when something came
 }
 
-// NewMerchant returns a merchant with its keys. replies says how the n-th request, from 1, is answered; nil is always
-// ReplyOK. credit is told of each deposit once; nil is nobody.
-func NewMerchant(keys Keys, now func() time.Time, replies func(request int) Reply, credit func(Postback)) *Merchant {
+// NewMerchant returns a merchant with its keys. replies says how a postback with right signatures is answered; nil is
+// always ReplyOK. credit is told of each deposit once; nil is nobody.
+func NewMerchant(keys Keys, now func() time.Time, replies func(Postback) Reply, credit func(Postback)) *Merchant {
 	if replies == nil {
-		replies = func(int) Reply { return ReplyOK }
+		replies = func(Postback) Reply { return ReplyOK }
 	}
 	if credit == nil {
 		credit = func(Postback) {}
@@ -95,14 +95,15 @@ func (m *Merchant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := m.read(r.Header, body)
-	reply := m.count(&p)
-	if !p.Right() {
-		reply = ReplyFail
+	p.Attempt = m.count(p.WebhookID)
+	reply := ReplyFail
+	if p.Right() {
+		reply = m.replies(p)
 	}
 	if reply == ReplySlow && !sleep(r.Context(), slowReply) {
 		return
 	}
-	if p.Right() && reply <= ReplySlow {
+	if p.Taken = reply <= ReplySlow; p.Taken {
 		m.creditOnce(p)
 	}
 	p.Status, p.Answer = reply.answer()
@@ -155,14 +156,12 @@ func (m *Merchant) read(header http.Header, body []byte) Postback {
 	return p
 }
 
-// count numbers a request and chooses its reply.
-func (m *Merchant) count(p *Postback) Reply {
+// count says which attempt a request is.
+func (m *Merchant) count(webhookID string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.requests++
-	m.attempts[p.WebhookID]++
-	p.Attempt = m.attempts[p.WebhookID]
-	return m.replies(m.requests)
+	m.attempts[webhookID]++
+	return m.attempts[webhookID]
 }
 
 func (m *Merchant) creditOnce(p Postback) {

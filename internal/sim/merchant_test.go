@@ -128,7 +128,7 @@ func TestMerchantReplies(t *testing.T) {
 	clock := testkit.NewClock()
 	replies := []Reply{ReplyFault, ReplyWrongBody, ReplyFail, ReplyCapitals, ReplyOK}
 	credits := 0
-	m := NewMerchant(testKeys, clock.Now, func(n int) Reply { return replies[n-1] }, func(Postback) { credits++ })
+	m := NewMerchant(testKeys, clock.Now, func(p Postback) Reply { return replies[p.Attempt-1] }, func(Postback) { credits++ })
 	for i, want := range []struct {
 		status  int
 		answer  string
@@ -147,7 +147,7 @@ func TestMerchantReplies(t *testing.T) {
 	}
 	received := m.Received()
 	last := received[len(received)-1]
-	if len(received) != 5 || last.Attempt != 5 || m.Credited() != 1 || !last.Right() {
+	if len(received) != 5 || last.Attempt != 5 || !last.Taken || received[0].Taken || m.Credited() != 1 || !last.Right() {
 		t.Errorf("%d received, the last %+v, %d credited", len(received), last, m.Credited())
 	}
 	if last.Order != "ikDhBnLY123tx3G6H" || last.Number != "323748622123" || last.Amount != "700" || last.Payer != "1230142" || last.DepositID != 1431219 {

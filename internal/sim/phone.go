@@ -145,10 +145,10 @@ func (p *Phone) takeDue() []SMS {
 func (p *Phone) post(ctx context.Context, message SMS) (receipt Receipt) {
 	receipt.Message = message
 	receipt.Request = encode(struct {
-		Sender     string    `json:"sender"`
-		Text       string    `json:"text"`
-		ReceivedAt time.Time `json:"received_at"`
-	}{message.Sender, message.Text, message.At.UTC()})
+		Sender     string `json:"sender"`
+		Text       string `json:"text"`
+		ReceivedAt string `json:"received_at"`
+	}{message.Sender, message.Text, message.At.UTC().Format(time.RFC3339)})
 	receipt.Status, receipt.Answer, receipt.Err = post(ctx, p.client, p.url, p.token, receipt.Request)
 	return receipt
 }

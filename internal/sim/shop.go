@@ -32,13 +32,18 @@ type Order struct {
 // Claimed reports whether a number was typed.
 func (o Order) Claimed() bool { return o.Answer.Status != "" }
 
+// Undecided reports whether the last answer wasn't final.
+func (o Order) Undecided() bool {
+	return o.Answer.Status == AnswerPending || o.Answer.Status == AnswerPossible
+}
+
 // ShopConfig is what a shop is made of.
 type ShopConfig struct {
 	Backend Backend
 	Keys    Keys
 	Bank    *Bank
 	Now     func() time.Time
-	Replies func(request int) Reply // of its postback receiver, nil: always ok
+	Replies func(Postback) Reply // to postbacks with right signatures, nil: always ok
 }
 
 // Shop is a merchant: an online shop whose users top up a balance. Its backend asks Galla over HTTP and takes
@@ -64,7 +69,7 @@ func NewShop(config ShopConfig) *Shop {
 func (s *Shop) Merchant() *Merchant { return s.merchant }
 
 // Open begins an order: Galla names the wallet to pay to.
-func (s *Shop) Open(ctx context.Context, payer string, amount money.Money, robot bool) (Order, Exchange, error) {
+func (s *Shop) Open(ctx context.Context, payer string, amount money.Money) (Order, Exchange, error) {
 	identifier, e, err := s.config.Backend.Create(ctx, payer)
 	if err != nil {
 		return Order{}, e, err
@@ -74,7 +79,7 @@ func (s *Shop) Open(ctx context.Context, payer string, amount money.Money, robot
 	s.serial++
 	order := &Order{
 		ID: "order-" + strconv.Itoa(1000+s.serial), Payer: payer, Amount: amount, Identifier: identifier,
-		At: s.config.Now(), Robot: robot,
+		At: s.config.Now(), Robot: IsRobot(payer),
 	}
 	s.orders = append(s.orders, order)
 	if len(s.orders) > keptOrders {

@@ -141,7 +141,7 @@ func (s *Shop) openOrder(w http.ResponseWriter, r *http.Request) {
 		s.trouble(w, http.StatusUnprocessableEntity, "Choose an amount, and a name of up to 40 characters.")
 		return
 	}
-	order, _, err := s.Open(r.Context(), payer, amount, false)
+	order, _, err := s.Open(r.Context(), payer, amount)
 	if err != nil {
 		s.trouble(w, http.StatusBadGateway, err.Error())
 		return
@@ -154,10 +154,9 @@ type orderPage struct {
 	Order
 	State    state
 	Less     money.Money // a wrong amount to pay, zero where there is none
-	Postback *Postback
-	Typed    string // what the number field holds
-	Settled  bool
-	Stuck    bool // only another number, or a person, ends it
+	Postback *Postback   // the newest about the order
+	Form     bool        // there is a number to type
+	Edit     bool        // there could be: a claim that isn't decided can be corrected
 }
 
 // refreshEvery is how often an order's page looks whether something came, in seconds.
@@ -170,21 +169,22 @@ func (s *Shop) showOrder(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The shop asks again what it was told not to be final, as a real one does when its user comes back.
-	if order.Answer.Status == AnswerPending || order.Answer.Status == AnswerPossible {
+	if order.Undecided() {
 		if _, _, err := s.Claim(r.Context(), order.ID, order.Number); err == nil {
 			order, _ = s.Order(order.ID)
 		}
 	}
-	page := orderPage{frame: frame{Title: order.ID}, Order: order, State: stateOf(order), Typed: order.Number}
+	page := orderPage{frame: frame{Title: order.ID}, Order: order, State: stateOf(order)}
 	page.Less, _ = order.Amount.Sub(money.Money{Minor: 1_00, Currency: order.Amount.Currency})
 	for _, p := range s.merchant.Received() {
 		if p.Order == order.ID {
 			page.Postback = &p
 		}
 	}
-	page.Settled = order.Credited != ""
-	page.Stuck = order.Answer.Status == AnswerFail
-	if order.Claimed() && !page.Settled && !page.Stuck {
+	editing := r.URL.Query().Has("edit")
+	page.Form = !order.Claimed() || order.Answer.Status == AnswerFail || order.Undecided() && editing
+	page.Edit = order.Undecided() && !editing
+	if !page.Form && order.Credited == "" { // a page that loads itself again would take away what is being typed
 		page.Refresh = refreshEvery
 	}
 	s.show(w, http.StatusOK, "order.html", page)

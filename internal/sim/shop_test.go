@@ -173,3 +173,17 @@ func TestShopListsPostbacks(t *testing.T) {
 	notify(t, s.shop.Merchant(), "pb_2", testkit.NewClock().Now())
 	s.want(s.get("/postbacks", 200), `class="wrong"`, "signature is wrong")
 }
+
+func TestShopLetsAnUndecidedNumberBeCorrected(t *testing.T) {
+	s := newStand(t, `{"status":"pending","message":"The deposit status check has been started"}`)
+	s.post("/orders", 200, url.Values{"payer": {"you"}, "amount": {"500"}})
+	page := s.post("/orders/order-1001/claim", 200, url.Values{"number": {"632700000001"}})
+	s.want(page, "Held: a person looks at it", `http-equiv="refresh"`, "Correct the number", "galla claim accept")
+	if strings.Contains(page, "Send the number") {
+		t.Error("a page that loads itself again has a form")
+	}
+	page = s.get("/orders/order-1001?edit", 200)
+	if s.want(page, "Send the number", `value="632700000001"`); strings.Contains(page, `http-equiv="refresh"`) {
+		t.Error("a page with a form loads itself again")
+	}
+}
