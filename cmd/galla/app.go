@@ -64,10 +64,11 @@ func (a *app) root() *cobra.Command {
 		Short: "Payment gateway for wallets and UPI: one binary, your own money",
 		Long: "Galla matches the transaction numbers that payers type with the money that really came in,\n" +
 			"keeps the books, and tells merchants. Start with: galla demo",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		RunE:          needCommand,
-		Args:          cobra.ArbitraryArgs,
+		SilenceErrors:      true,
+		SilenceUsage:       true,
+		RunE:               needCommand,
+		Args:               cobra.ArbitraryArgs,
+		FParseErrWhitelist: anyFlags,
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -95,10 +96,15 @@ func (a *app) verb(use, short string, args cobra.PositionalArgs, work func(*cobr
 
 // group makes a command that only has commands below it.
 func group(use, short string, below ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, RunE: needCommand, Args: cobra.ArbitraryArgs, DisableFlagsInUseLine: true}
+	c := &cobra.Command{
+		Use: use, Short: short, RunE: needCommand, Args: cobra.ArbitraryArgs, DisableFlagsInUseLine: true, FParseErrWhitelist: anyFlags,
+	}
 	c.AddCommand(below...)
 	return c
 }
+
+// anyFlags lets needCommand name the mistyped command rather than a flag that it would have had.
+var anyFlags = cobra.FParseErrWhitelist{UnknownFlags: true}
 
 // needCommand is what a command does that only has commands below it.
 func needCommand(c *cobra.Command, args []string) error {
