@@ -67,10 +67,10 @@ func TestStaleRecordIsRefused(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		w.merchant(1, "http://127.0.0.1:1/", "")
 		id := w.postbacks(1, 1, gateway.PostbackDeposit)
-		sending, goOn := make(chan struct{}), make(chan struct{})
+		sending, goOn := make(chan struct{}, 9), make(chan struct{})
 		log := &lines{}
 		l, stop := w.start(Config{Logger: log.logger(), Send: func(context.Context, sender.Request) sender.Result {
-			close(sending)
+			sending <- struct{}{}
 			<-goOn
 			return sender.Result{Status: 500}
 		}})
