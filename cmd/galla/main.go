@@ -13,6 +13,7 @@ import (
 
 // commands make every command, in the order of the help. A new command is a file cmd_<name>.go and a line here.
 var commands = []func(*app) *cobra.Command{
+	newDemo,
 	newServe,
 	newMigrate,
 	newMerchant,
