@@ -61,6 +61,9 @@ func Remove() {
 
 // Galla is one installation, driven only by its command line and its network surface.
 type Galla struct {
+	// OnLine, when set, is given every line that a server logs. It must be safe for concurrent use.
+	OnLine func(line string)
+
 	t      testing.TB
 	binary string
 	folder string
@@ -79,6 +82,24 @@ func New(t testing.TB, database string, env ...string) *Galla {
 	}, env...)
 	g.MustRun("key", "new", "--file", key)
 	return g
+}
+
+// Bare makes an installation with these settings and no others, and runs nothing.
+func Bare(t testing.TB, env ...string) *Galla {
+	t.Helper()
+	g := &Galla{t: t, binary: Build(t), folder: t.TempDir()}
+	g.env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + g.folder}, env...)
+	return g
+}
+
+// Folder is where commands run. Its path is a test's own.
+func (g *Galla) Folder() string { return g.folder }
+
+// With is the same installation with some settings changed.
+func (g *Galla) With(env ...string) *Galla {
+	changed := *g
+	changed.env = append(append([]string{}, g.env...), env...)
+	return &changed
 }
 
 // Result is how a command ended.
@@ -154,6 +175,9 @@ func (g *Galla) Serve(env ...string) *Server {
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
 			s.log.add(lines.Text())
+			if g.OnLine != nil {
+				g.OnLine(lines.Text())
+			}
 			if m := started.FindStringSubmatch(lines.Text()); m != nil {
 				addresses <- m[1:]
 			}
@@ -200,7 +224,15 @@ func (s *Server) Kill() {
 
 // Stop asks the server to end in order and returns its exit code.
 func (s *Server) Stop() int {
-	_ = s.command.Process.Signal(syscall.SIGTERM)
+	s.Terminate()
+	return s.Wait()
+}
+
+// Terminate asks the server to end in order.
+func (s *Server) Terminate() { _ = s.command.Process.Signal(syscall.SIGTERM) }
+
+// Wait waits until the server is gone and returns its exit code.
+func (s *Server) Wait() int {
 	<-s.ended
 	return s.command.ProcessState.ExitCode()
 }
