@@ -29,6 +29,8 @@ var commands = []func(*app) *cobra.Command{
 	newBalance,
 	newAudit,
 	newDoctor,
+	newBackup,
+	newRestore,
 	newRecovery,
 	newKey,
 	newConfig,
