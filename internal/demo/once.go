@@ -18,7 +18,7 @@ import (
 
 const (
 	// patience is how long the story waits for a postback before it says that none came.
-	patience = 3 * time.Second
+	patience = 5 * time.Second
 	// lookAgain is how often it looks while it waits for the database.
 	lookAgain = 10 * time.Millisecond
 )
