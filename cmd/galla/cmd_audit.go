@@ -18,7 +18,7 @@ func newAudit(a *app) *cobra.Command {
 			}
 			defer s.Close()
 			bar := a.progressBar("audit")
-			report, err := gateway.Audit(c.Context(), s.Read(), bar.set)
+			report, err := gateway.Audit(c.Context(), gateway.AuditQueries(s), bar.set)
 			bar.end()
 			if err != nil {
 				return err

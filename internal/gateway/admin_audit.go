@@ -51,6 +51,15 @@ type audit struct {
 	total    int64
 }
 
+// AuditQueries are the queries that Audit runs best on. PostgreSQL's planner would join each range of ids with whole
+// tables; the connections that write are set to look up by index.
+func AuditQueries(s *store.Store) *store.Queries {
+	if s.Engine() == store.Postgres {
+		return store.New(s.Raw())
+	}
+	return s.Read()
+}
+
 // Audit recomputes from single rows what must always hold of the books and of every credit. It may run beside a
 // working server: what belongs to one comparison is read by one statement, and so of one moment. progress, which may be
 // nil, is told how many of how many rows have been looked at.

@@ -19,7 +19,7 @@ import (
 // audited runs the audit and returns the checks that failed.
 func (w *world) audited() (failed []string, report AuditReport) {
 	w.t.Helper()
-	return w.auditedBy(w.g.store.Read())
+	return w.auditedBy(AuditQueries(w.g.store))
 }
 
 func (w *world) auditedBy(q *store.Queries) (failed []string, report AuditReport) {
