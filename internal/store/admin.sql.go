@@ -1842,7 +1842,7 @@ func (q *Queries) ListTransfers(ctx context.Context, arg ListTransfersParams) ([
 }
 
 const listTransitions = `-- name: ListTransitions :many
-SELECT id, kind, subject_id, from_state, to_state, at, actor, reason, facts FROM transition WHERE kind = $1 AND subject_id = $2 ORDER BY id
+SELECT id, kind, subject_id, from_state, to_state, at, actor, reason, facts FROM transition WHERE kind = $1 AND subject_id = $2 ORDER BY at, id
 `
 
 type ListTransitionsParams struct {

@@ -62,7 +62,7 @@ WHERE c.reference_id = sqlc.arg(reference_id)
 ORDER BY c.id DESC;
 
 -- name: ListTransitions :many
-SELECT * FROM transition WHERE kind = sqlc.arg(kind) AND subject_id = sqlc.arg(subject_id) ORDER BY id;
+SELECT * FROM transition WHERE kind = sqlc.arg(kind) AND subject_id = sqlc.arg(subject_id) ORDER BY at, id;
 
 -- name: GetDepositOfClaim :one
 SELECT * FROM deposit WHERE claim_id = sqlc.arg(claim_id);
