@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -34,7 +35,7 @@ func (s *Store) openPostgres(dsn string, opts Options) error {
 	if conns == 0 {
 		conns = DefaultMaxConns
 	}
-	s.write = stdlib.OpenDB(*writer)
+	s.write = stdlib.OpenDB(*writer, stdlib.OptionAfterConnect(syncCommits))
 	s.write.SetMaxOpenConns(max(2, conns/2))
 	s.write.SetMaxIdleConns(max(2, conns/2))
 	s.write.SetConnMaxLifetime(pgConnLifetime)
@@ -43,6 +44,12 @@ func (s *Store) openPostgres(dsn string, opts Options) error {
 	s.read.SetMaxIdleConns(max(2, conns-conns/2))
 	s.read.SetConnMaxLifetime(pgConnLifetime)
 	return nil
+}
+
+// syncCommits makes commits durable where the server's default would acknowledge them before. A stronger default stays.
+func syncCommits(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+	return err
 }
 
 func pgConfig(dsn string) (*pgx.ConnConfig, error) {

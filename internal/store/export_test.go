@@ -9,3 +9,25 @@ import (
 func PrepareForTest(s *Store, query string) (*sql.Stmt, error) {
 	return s.read.PrepareContext(context.Background(), s.Rewrite(query))
 }
+
+// BackupTables are the tables of a backup.
+var BackupTables = backupTables
+
+// PragmaForTest reads a setting of SQLite's writing connection, or of a reading one.
+func PragmaForTest(s *Store, writer bool, name string) (value string, err error) {
+	query := "PRAGMA " + name
+	if writer {
+		return value, s.writer.conn.QueryRowContext(context.Background(), query).Scan(&value)
+	}
+	return value, s.read.QueryRowContext(context.Background(), query).Scan(&value)
+}
+
+// ExecForTest runs a statement on a writing connection. SQLite's only one is held by the store.
+func ExecForTest(s *Store, statement string) error {
+	if s.engine == SQLite {
+		_, err := s.writer.conn.ExecContext(context.Background(), statement)
+		return err
+	}
+	_, err := s.write.Exec(statement)
+	return err
+}
