@@ -29,8 +29,10 @@ const (
 	shopHost = "api.shop.localhost:8080"
 	baseHost = "localhost:8080"
 
-	// noticed is how long an act of administration may take to hold in a running server.
+	// noticed is how long an act of administration may take to hold in a running server; slack is for a machine that has
+	// more to do than this test.
 	noticed = time.Second
+	slack   = 2 * time.Second
 	// patience bounds every wait for something that must come. Waits for what must not come don't exist here.
 	patience = 30 * time.Second
 )
@@ -199,8 +201,8 @@ func (w *world) eventually(what string, holds func() bool) {
 // soon is eventually for what a running server must notice within a second.
 func (w *world) soon(what string, holds func() bool) {
 	w.t.Helper()
-	if !within(noticed, holds) {
-		w.t.Errorf("%s: not after %v", what, noticed)
+	if !within(noticed+slack, holds) {
+		w.t.Errorf("%s: not after %v", what, noticed+slack)
 	}
 }
 
