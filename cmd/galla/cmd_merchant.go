@@ -250,7 +250,7 @@ const defaultOverlap = 24 * time.Hour
 func (a *app) merchantRotate() *cobra.Command {
 	var kind string
 	var overlap time.Duration
-	c := a.verb("rotate SLUG --kind KIND", "Make a new key and print it, this once; the old one stays valid for a while", cobra.ExactArgs(1),
+	c := a.verb("rotate SLUG --kind KIND", "Make a new key and print it, this once", cobra.ExactArgs(1),
 		func(c *cobra.Command, args []string) error {
 			ad, err := a.openAdmin(c)
 			if err != nil {
@@ -274,13 +274,15 @@ func (a *app) merchantRotate() *cobra.Command {
 				switch kind {
 				case "postback":
 					fmt.Fprintln(w, "\nPostbacks written from now on are signed with it.")
+				case "redirect":
+					fmt.Fprintln(w, "\nRedirect tokens made with the old key are worth nothing from now on.")
 				default:
 					fmt.Fprintf(w, "\nThe key before it is valid until %s.\n", minute(fresh.OldUntil.UnixMicro()))
 				}
 			})
 		})
 	c.Flags().StringVar(&kind, "kind", "", strings.Join(gateway.MerchantKeyKinds, ", "))
-	c.Flags().DurationVar(&overlap, "overlap", defaultOverlap, "how long the old key stays valid; 0 ends it now")
+	c.Flags().DurationVar(&overlap, "overlap", defaultOverlap, "how long the old API secret, webhook secret or withdrawal key stays valid beside the new one; 0 ends it now")
 	return required(c, "kind")
 }
 

@@ -266,8 +266,8 @@ func TestRotateMerchantKey(t *testing.T) {
 		}
 		redirect, err := w.g.RotateMerchantKey(ctx, "shop", "redirect", time.Hour)
 		w.must(err)
-		if m().RedirectKey() != redirect.Secret {
-			t.Fatal("links are checked with the new key")
+		if m().RedirectKey() != redirect.Secret || !redirect.OldUntil.Equal(w.clock.Now()) {
+			t.Fatal("links are checked with the new key, at once")
 		}
 		_, err = w.g.RotateMerchantKey(ctx, "shop", "other", time.Hour)
 		w.refused(err, CodeInvalid, "kind")
