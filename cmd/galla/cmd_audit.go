@@ -9,6 +9,13 @@ import (
 	"github.com/galla-gateway/galla/internal/gateway"
 )
 
+// auditDoc is what audit prints.
+type auditDoc struct {
+	OK     bool                 `json:"ok"`
+	Failed int64                `json:"failed"` // comparisons, over all checks
+	Checks []gateway.AuditCheck `json:"checks"`
+}
+
 func newAudit(a *app) *cobra.Command {
 	c := a.verb("audit", "Recompute the books and every credit from single rows; exit 1 when something doesn't hold", cobra.NoArgs,
 		func(c *cobra.Command, _ []string) error {
@@ -23,7 +30,7 @@ func newAudit(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.print(report, func(w io.Writer) { writeAudit(w, report) }); err != nil {
+			if err := a.print(auditDoc{report.Failed() == 0, report.Failed(), report.Checks}, func(w io.Writer) { writeAudit(w, report) }); err != nil {
 				return err
 			}
 			if failed := report.Failed(); failed > 0 {

@@ -176,7 +176,8 @@ func (d *doctor) wiring() error {
 	}
 	watched := map[int64]bool{}
 	for _, s := range sources {
-		watched[s.AccountID] = watched[s.AccountID] || s.State == gateway.SourceActive
+		sends := s.State == gateway.SourceActive && s.TokenHash != nil // a source without token is imports
+		watched[s.AccountID] = watched[s.AccountID] || sends
 	}
 	var unserved, blind []string
 	for _, m := range merchants {

@@ -74,7 +74,8 @@ func (a *app) keyRotate() *cobra.Command {
 		doc := map[string]any{"key_id": keys.ID(), "older_key_ids": keys.IDs()[1:], "resumed": resumed, "keys_sealed": sealed.Keys, "tokens_sealed": sealed.Tokens}
 		return a.print(doc, func(w io.Writer) {
 			fmt.Fprintf(w, "key %s seals from now on; %d merchants' keys and %d source tokens were sealed anew\n", keys.ID(), sealed.Keys, sealed.Tokens)
-			fmt.Fprintln(w, "Restart every server now: those that run know only the old key and don't notice changes until then.")
+			fmt.Fprintln(w, "Bring the key file to every machine with a server and restart it now: servers that run know only the old key and")
+			fmt.Fprintln(w, "notice no change of merchants, wallets and sources until then.")
 			fmt.Fprintf(w, "Keep the older keys (%s) in the file: API secrets are known by their hashes alone, which stay under the key\nthat made them until the secret is rotated.\n", strings.Join(keys.IDs()[1:], ", "))
 		})
 	})

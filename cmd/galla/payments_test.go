@@ -75,7 +75,7 @@ func TestClaims(t *testing.T) {
 			t.Errorf("show: %s", text)
 		}
 		c.fails(exitFailed, "no claim 777", "claim", "show", "777")
-		if got := c.json("audit"); strings.Contains(fmt.Sprint(got), "examples") {
+		if got := c.json("audit"); got["ok"] != true || strings.Contains(fmt.Sprint(got), "examples") {
 			t.Errorf("audit: %v", got)
 		}
 		balances := c.list("balance", "--merchant", "shop")
@@ -207,7 +207,7 @@ func TestAuditExitsWithOneWhenACheckFails(t *testing.T) {
 		got := c.fails(exitFailed, "comparisons failed", "audit", "--json")
 		var document map[string]any
 		one(t, got.stdout, &document)
-		if !strings.Contains(got.stdout, "its transfer 50000 INR") {
+		if document["ok"] != false || !strings.Contains(got.stdout, "its transfer 50000 INR") {
 			t.Errorf("audit: %s", got.stdout)
 		}
 		if text := c.fails(exitFailed, "comparisons failed", "audit").stdout; !strings.Contains(text, "FAILED") {
@@ -236,6 +236,12 @@ func TestDoctor(t *testing.T) {
 		c.ok("wallet", "add", "--method", "phone_pe", "--identifier", "6234234234", "--holder", "NAME")
 		if got := states(); got["wallets"] != "ok" || got["sources"] != "warn" || got["rates"] != "ok" {
 			t.Errorf("a wallet without source: %v", got)
+		}
+		if _, err := c.server().SourceWithoutToken(t.Context(), 1, gateway.KindStatement); err != nil {
+			t.Fatal(err)
+		}
+		if got := states(); got["sources"] != "warn" {
+			t.Errorf("a wallet with imports only: %v", got)
 		}
 		c.ok("source", "add", "--wallet", "1", "--kind", "sms")
 		c.ok("wallet", "add", "--method", "bkash", "--identifier", "01712345678", "--holder", "NAME")
