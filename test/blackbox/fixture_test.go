@@ -194,7 +194,8 @@ func (w *world) number() string {
 func (w *world) eventually(what string, holds func() bool) {
 	w.t.Helper()
 	if !within(patience, holds) {
-		w.t.Fatalf("%s: not after %v\n%s", what, patience, w.server.Log())
+		log := w.server.Log()
+		w.t.Fatalf("%s: not after %v\n…%s", what, patience, log[max(0, len(log)-shownLog):])
 	}
 }
 
@@ -217,6 +218,9 @@ func within(limit time.Duration, holds func() bool) bool {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+// shownLog is how much of a server's log a failure shows, in bytes.
+const shownLog = 4000
 
 // answer is what came back.
 type answer struct {
