@@ -22,6 +22,7 @@ import (
 	"github.com/galla-gateway/galla/internal/merchant"
 	"github.com/galla-gateway/galla/internal/method"
 	"github.com/galla-gateway/galla/internal/postback"
+	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/internal/testkit"
 	"github.com/galla-gateway/galla/test/process"
 )
@@ -153,7 +154,7 @@ func TestNumbers(t *testing.T) {
 		"docs/matching.md": {fmt.Sprintf("at most %d", deposit.MaxCorrections), fmt.Sprintf("tried %d other amounts", deposit.MaxMismatches)},
 		"docs/operations.md": {
 			fmt.Sprintf("%d is full", gateway.MaxQueue), fmt.Sprintf("leases of postbacks are taken for %.0f seconds", gateway.PostbackLease.Seconds()),
-			fmt.Sprintf("ahead by %d,%03d,000", gateway.RestoreIDGap/1_000_000, gateway.RestoreIDGap/1000%1000),
+			fmt.Sprintf("up to %d connections", store.DefaultMaxConns), fmt.Sprintf("ahead by %d,%03d,000", gateway.RestoreIDGap/1_000_000, gateway.RestoreIDGap/1000%1000),
 		},
 	} {
 		text := strings.Join(strings.Fields(readPage(t, path).text), " ")
@@ -229,4 +230,39 @@ func TestMetrics(t *testing.T) {
 	section := readPage(t, "docs/operations.md").section(t, "## Health, metrics, alarms")
 	documented := slices.DeleteFunc(firstCells(section), func(span string) bool { return !strings.HasPrefix(span, "galla_") })
 	same(t, "metric", documented, served)
+}
+
+// TestLogLines: what the operator looks for in the log is what the code writes.
+func TestLogLines(t *testing.T) {
+	var written []string
+	each(goFiles(t, "cmd/galla", "internal/gateway", "internal/instance", "internal/lane", "internal/web"), func(node ast.Node) {
+		if literal, isLiteral := node.(*ast.BasicLit); isLiteral {
+			if word, err := strconv.Unquote(literal.Value); err == nil {
+				written = append(written, word)
+			}
+		}
+	})
+	names := firstCells(readPage(t, "docs/operations.md").section(t, "## Logs"))
+	if len(names) < 5 {
+		t.Errorf("only %d lines are documented", len(names))
+	}
+	for _, name := range names {
+		if !slices.Contains(written, name) {
+			t.Errorf("docs/operations.md names the line %q, which nobody writes", name)
+		}
+	}
+}
+
+// TestTree: every folder of the program stands in the picture.
+func TestTree(t *testing.T) {
+	tree := readPage(t, "ARCHITECTURE.md").section(t, "## The tree")
+	entries, err := os.ReadDir(filepath.Join(root, "internal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); entry.IsDir() && name != "deps" && !regexp.MustCompile(`\b`+name+`/`).MatchString(tree) {
+			t.Errorf("ARCHITECTURE.md doesn't show internal/%s", name)
+		}
+	}
 }
