@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -45,8 +46,8 @@ func (s *Store) openSQLite(ctx context.Context, path string, access Access, opts
 		if info, err := os.Stat(path); err != nil || info.IsDir() {
 			return fmt.Errorf("%w at %s", ErrMissing, path)
 		}
-	} else if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("database: make folder: %w", err)
+	} else if err := makeFile(path); err != nil {
+		return err
 	}
 	if opts.Exclusive {
 		lock, err := lockFile(path + ".lock")
@@ -84,6 +85,23 @@ func (s *Store) openSQLite(ctx context.Context, path string, access Access, opts
 	s.read.SetMaxIdleConns(sqliteReaders)
 	s.readStmt = newStatements(s.read)
 	return nil
+}
+
+// makeFile makes an empty database that nobody but its owner reads, if there is none: SQLite itself would go by the
+// umask. Its other files (-wal, -shm) take the mode of this one.
+func makeFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("database: make folder: %w", err)
+	}
+	// One that is there isn't even opened: to close it again would free the locks of another store in this process.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("database: make file: %w", err)
+	}
+	return f.Close()
 }
 
 func openSQLiteDB(path, synchronous string, readOnly bool) (*sql.DB, error) {

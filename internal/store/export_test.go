@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
 // PrepareForTest prepares one statement on the read pool, which sees the same schema.
@@ -30,4 +31,11 @@ func ExecForTest(s *Store, statement string) error {
 	}
 	_, err := s.write.Exec(statement)
 	return err
+}
+
+// WriteWithinForTest is Write on SQLite with another time limit.
+func WriteWithinForTest(s *Store, limit time.Duration, f func(context.Context, *Queries) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return s.writeSQLite(ctx, f)
 }

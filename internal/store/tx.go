@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -23,10 +24,19 @@ const txTimeout = 30 * time.Second
 func (s *Store) Write(ctx context.Context, f func(ctx context.Context, q *Queries) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), txTimeout)
 	defer cancel()
-	if s.engine == SQLite {
-		return s.writeSQLite(ctx, f)
+	guarded := func(ctx context.Context, q *Queries) (err error) {
+		// A bug must not leave a transaction open: on SQLite nothing would be written any more.
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("transaction panicked: %v\n%s", p, debug.Stack())
+			}
+		}()
+		return f(ctx, q)
 	}
-	return s.writePostgres(ctx, f)
+	if s.engine == SQLite {
+		return s.writeSQLite(ctx, guarded)
+	}
+	return s.writePostgres(ctx, guarded)
 }
 
 func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Queries) error) error {
@@ -36,9 +46,12 @@ func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Querie
 	if err := s.turn.enter(); err != nil {
 		return fmt.Errorf("%w: turnstile: %w", ErrUnavailable, err)
 	}
-	_, err := s.writer.ExecContext(ctx, "BEGIN IMMEDIATE")
-	if leaveErr := s.turn.leave(); err == nil {
-		err = leaveErr
+	// The driver tells a BEGIN or COMMIT during which the time ended as failed, also when it took hold. Neither waits
+	// longer than the busy timeout.
+	unlimited := context.WithoutCancel(ctx)
+	_, err := s.writer.ExecContext(unlimited, "BEGIN IMMEDIATE")
+	if leaveErr := s.turn.leave(); leaveErr != nil && err == nil {
+		return s.rollback(ctx, leaveErr)
 	}
 	if err != nil {
 		return classify(err, false)
@@ -46,7 +59,7 @@ func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Querie
 	if err := f(ctx, New(s.writer)); err != nil {
 		return s.rollback(ctx, err)
 	}
-	if _, err := s.writer.ExecContext(ctx, "COMMIT"); err != nil {
+	if _, err := s.writer.ExecContext(unlimited, "COMMIT"); err != nil {
 		// A COMMIT that failed leaves the transaction open; nothing of it is stored once it is rolled back.
 		return s.rollback(ctx, err)
 	}
