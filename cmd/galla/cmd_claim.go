@@ -150,6 +150,7 @@ type claimShown struct {
 	History     []claimDoc      `json:"history"` // other claims of the order, newest first
 	Others      []claimDoc      `json:"others"`  // other claims on the number
 	Transfer    *transferDoc    `json:"transfer"`
+	Evidence    []evidenceDoc   `json:"evidence"` // of the transfer
 	Deposit     *depositDoc     `json:"deposit"`
 	Postback    *postbackDoc    `json:"postback"`
 }
@@ -197,7 +198,7 @@ func (a *app) showClaim(ctx context.Context, s *store.Store, id int64) error {
 	if err != nil {
 		return notFound(err, "claim", id)
 	}
-	doc := claimShown{claimDoc: claimDocOf(store.ListClaimsRow(row)), History: []claimDoc{}, Others: []claimDoc{}}
+	doc := claimShown{claimDoc: claimDocOf(store.ListClaimsRow(row)), History: []claimDoc{}, Others: []claimDoc{}, Evidence: []evidenceDoc{}}
 	if doc.Transitions, err = transitions(ctx, q, "claim", id); err != nil {
 		return err
 	}
@@ -237,8 +238,14 @@ func (doc *claimShown) related(ctx context.Context, q *store.Queries, row store.
 	if err == nil {
 		seen := transferDocOf(store.ListTransfersRow(transfer))
 		doc.Transfer = &seen
+	} else if err = ignoreNoRows(err); err != nil {
+		return err
 	}
-	return ignoreNoRows(err)
+	told, err := q.ListEvidenceOfReference(ctx, row.ReferenceID)
+	for _, e := range told {
+		doc.Evidence = append(doc.Evidence, evidenceDocOf(e))
+	}
+	return err
 }
 
 func ignoreNoRows(err error) error {
@@ -299,6 +306,7 @@ func writeClaim(w io.Writer, doc claimShown) {
 	if doc.Transfer != nil {
 		section(w, "transfer", transferHead, []transferDoc{*doc.Transfer})
 	}
+	section(w, "evidence", evidenceHead, doc.Evidence)
 	if d := doc.Deposit; d != nil {
 		fmt.Fprintf(w, "\ncredit %d: %s %s, fee %s, at %s\n", d.ID, d.Amount, d.Currency, d.Fee, d.CreatedAt)
 	}

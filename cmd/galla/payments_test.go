@@ -67,6 +67,9 @@ func TestClaims(t *testing.T) {
 		if first["deposit"].(map[string]any)["amount"] != "500.00" || first["transfer"].(map[string]any)["number"] != "321302038123" {
 			t.Errorf("credit: %v", first)
 		}
+		if told := first["evidence"].([]any); len(told) != 1 || told[0].(map[string]any)["sender"] != "VM-HDFCBK" {
+			t.Errorf("evidence: %v", first["evidence"])
+		}
 		corrected := c.json("claim", "show", id(c.list("claim", "list", "--state", "waiting")[0]))
 		if history := corrected["history"].([]any); len(history) != 1 || history[0].(map[string]any)["state"] != "withdrawn" {
 			t.Errorf("history: %v", corrected)
