@@ -271,18 +271,15 @@ func (a *app) merchantRotate() *cobra.Command {
 			}
 			return a.print(doc, func(w io.Writer) {
 				pairs(w, [2]string{"access_key", fresh.AccessKey}, [2]string{member, fresh.Secret.Reveal()})
-				switch kind {
-				case "postback":
+				if kind == "postback" {
 					fmt.Fprintln(w, "\nPostbacks written from now on are signed with it.")
-				case "redirect":
-					fmt.Fprintln(w, "\nRedirect tokens made with the old key are worth nothing from now on.")
-				default:
-					fmt.Fprintf(w, "\nThe key before it is valid until %s.\n", minute(fresh.OldUntil.UnixMicro()))
+					return
 				}
+				fmt.Fprintf(w, "\nThe key before it is valid until %s.\n", minute(fresh.OldUntil.UnixMicro()))
 			})
 		})
 	c.Flags().StringVar(&kind, "kind", "", strings.Join(gateway.MerchantKeyKinds, ", "))
-	c.Flags().DurationVar(&overlap, "overlap", defaultOverlap, "how long the old API secret, webhook secret or withdrawal key stays valid beside the new one; 0 ends it now")
+	c.Flags().DurationVar(&overlap, "overlap", defaultOverlap, "how long the old key stays valid beside the new one; 0 ends it now")
 	return required(c, "kind")
 }
 

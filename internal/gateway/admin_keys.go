@@ -31,9 +31,9 @@ type RotatedKey struct {
 	OldUntil  time.Time // until when the key before it is valid
 }
 
-// RotateMerchantKey makes a new key of a kind. The old API secret and withdrawal key are still taken, and the old webhook
-// secret still signs beside the new one, until the overlap is over. Postbacks are signed with the new pair, and links
-// checked with the new redirect key, at once.
+// RotateMerchantKey makes a new key of a kind. Until the overlap is over, what the old key checks (API secret, signatures
+// of withdrawals and redirect tokens) is still taken, and the old webhook secret signs beside the new one. Postbacks are
+// signed with the new pair at once.
 func (g *Gateway) RotateMerchantKey(ctx context.Context, slug, kind string, overlap time.Duration) (RotatedKey, error) {
 	fresh := RotatedKey{Kind: kind}
 	switch kind {
@@ -60,7 +60,7 @@ func (g *Gateway) RotateMerchantKey(ctx context.Context, slug, kind string, over
 		}
 		now := g.now()
 		fresh.OldUntil = now.Add(overlap)
-		if kind == keyPostback || kind == keyRedirect {
+		if kind == keyPostback {
 			fresh.OldUntil = now
 		}
 		if err := expireKeys(ctx, q, row.ID, kind, now, fresh.OldUntil); err != nil {

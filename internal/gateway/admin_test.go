@@ -261,13 +261,13 @@ func TestRotateMerchantKey(t *testing.T) {
 		}
 		pair, err := w.g.RotateMerchantKey(ctx, "shop", "postback", time.Hour)
 		w.must(err)
-		if m().AccessKey != pair.AccessKey || m().PostbackKey() != pair.Secret || pair.AccessKey == first.AccessKey {
+		if m().AccessKey != pair.AccessKey || m().PostbackKey() != pair.Secret || pair.AccessKey == first.AccessKey || !pair.OldUntil.Equal(w.clock.Now()) {
 			t.Fatal("postbacks are signed with the new pair")
 		}
 		redirect, err := w.g.RotateMerchantKey(ctx, "shop", "redirect", time.Hour)
 		w.must(err)
-		if m().RedirectKey() != redirect.Secret || !redirect.OldUntil.Equal(w.clock.Now()) {
-			t.Fatal("links are checked with the new key, at once")
+		if m().RedirectKey() != redirect.Secret {
+			t.Fatal("links are checked with the new key")
 		}
 		_, err = w.g.RotateMerchantKey(ctx, "shop", "other", time.Hour)
 		w.refused(err, CodeInvalid, "kind")
