@@ -30,9 +30,14 @@ func blocks(text, language string) []string {
 // shell runs a script as the documents show it, with the binary in PATH, and returns what it printed.
 func shell(t *testing.T, folder, script string, env ...string) string {
 	t.Helper()
+	// The binary of the tests may have another name.
+	programs := t.TempDir()
+	if err := os.Symlink(process.Build(t), filepath.Join(programs, "galla")); err != nil {
+		t.Fatal(err)
+	}
 	c := exec.CommandContext(t.Context(), "sh", "-eu", "-c", script)
 	c.Dir = folder
-	c.Env = append([]string{"PATH=" + filepath.Dir(process.Build(t)) + ":" + os.Getenv("PATH"), "HOME=" + folder, "GALLA_ACTOR=tester"}, env...)
+	c.Env = append([]string{"PATH=" + programs + ":" + os.Getenv("PATH"), "HOME=" + folder, "GALLA_ACTOR=tester"}, env...)
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	if err := c.Run(); err != nil {
