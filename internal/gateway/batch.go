@@ -106,6 +106,7 @@ type batch struct {
 	out       rows
 	postbacks bool
 	failed    bool
+	again     bool // an earlier run may have been stored: its COMMIT had no answer
 }
 
 // credit is a deposit of this batch, for limits that count it before it is stored.
@@ -132,8 +133,9 @@ type rows struct {
 // Claims that a transfer settles come on top and are found by errNeedIDs.
 func idsFor(items []*item) int64 { return int64(4*len(items) + 16) }
 
-// tryBatch runs the items in one transaction: lock, load, decide, save. At least ids of each kind are in reserve.
-func (g *Gateway) tryBatch(items []*item, ids int64) (postbacks bool, err error) {
+// tryBatch runs the items in one transaction: lock, load, decide, save. At least ids of each kind are in
+// reserve. again: an earlier run may have been stored.
+func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks bool, err error) {
 	if err := g.ids.fill(context.Background(), ids); err != nil {
 		return false, err
 	}
@@ -144,7 +146,7 @@ func (g *Gateway) tryBatch(items []*item, ids int64) (postbacks bool, err error)
 			known: map[[32]byte]store.LoadEvidenceRow{}, refs: map[refKey]*refState{}, orders: map[orderKey]*claimState{},
 			byID: map[deposit.ClaimID]*claimState{}, waiting: map[payerKey]int{},
 			shown: map[payerKey]map[deposit.AccountID]time.Time{}, disputed: map[deposit.AccountID]bool{},
-			deltas: map[int64]*deltaRow{}, otp: map[int64]int64{},
+			deltas: map[int64]*deltaRow{}, otp: map[int64]int64{}, again: again,
 		}
 		if err := b.load(items); err != nil {
 			return err

@@ -153,7 +153,7 @@ func (g *Gateway) commitBatch(items []*item) error {
 	start := g.opts.Now()
 	ambiguous, ids := 0, idsFor(items)
 	for try := 1; ; try++ {
-		wrote, err := g.tryBatch(items, ids)
+		wrote, err := g.tryBatch(items, ids, ambiguous > 0)
 		switch {
 		case err == nil:
 			if wrote && g.opts.OnPostback != nil {

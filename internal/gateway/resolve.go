@@ -10,6 +10,7 @@ import (
 	"github.com/galla-gateway/galla/internal/deposit"
 	"github.com/galla-gateway/galla/internal/method"
 	"github.com/galla-gateway/galla/internal/store"
+	"github.com/galla-gateway/galla/money"
 )
 
 // MaxReason is the longest reason a person may give, in bytes.
@@ -32,6 +33,11 @@ func (g *Gateway) ResolveClaim(ctx context.Context, id deposit.ClaimID, accept b
 	err = g.act(ctx, key, func(b *batch, ref *refState) error {
 		c := ref.claim(id)
 		if c == nil || c.State != deposit.Held {
+			done, err := b.endedBefore(id, accept)
+			if err != nil || done.ClaimID != 0 {
+				result = done
+				return err
+			}
 			return refuse("not_held", "claim %d isn't held: only a held claim can be accepted or refused", id)
 		}
 		if !accept {
@@ -52,6 +58,27 @@ func (g *Gateway) ResolveClaim(ctx context.Context, id deposit.ClaimID, accept b
 		return nil
 	})
 	return result, err
+}
+
+// endedBefore is the result of an earlier run of this act that was stored though its COMMIT had no answer; zero when
+// there was none.
+func (b *batch) endedBefore(id deposit.ClaimID, accept bool) (ClaimResult, error) {
+	if !b.again {
+		return ClaimResult{}, nil
+	}
+	row, err := b.q.GetClaim(b.ctx, int64(id))
+	if err != nil {
+		return ClaimResult{}, fmt.Errorf("read claim: %w", err)
+	}
+	wanted := deposit.Refused
+	if accept {
+		wanted = deposit.Accepted
+	}
+	if deposit.State(row.State) != wanted || deposit.Reason(row.Reason) != deposit.ReasonPerson {
+		return ClaimResult{}, nil
+	}
+	credited := money.Money{Minor: row.Credited, Currency: money.Currency(row.Currency)}
+	return b.truth(&claimState{Claim: deposit.Claim{ID: id, State: wanted, Reason: deposit.ReasonPerson}, credited: credited}), nil
 }
 
 func transferWord(ref *refState) string {
@@ -92,6 +119,9 @@ func (g *Gateway) ResolveTransfer(ctx context.Context, id deposit.TransferID, re
 		if !release {
 			next = t.Transfer
 			next.State = deposit.Rejected
+		}
+		if b.again && (release && t.Marks&^t.Released == 0 || !release && t.State == deposit.Rejected) {
+			return nil // an earlier run was stored
 		}
 		if t.State == next.State || !deposit.CanMoveTransfer(t.State, next.State) {
 			return refuse("state", "transfer %d is %s: it can't become %s", id, t.State, next.State)
