@@ -314,9 +314,13 @@ func (b *batch) moveTransfer(ref *refState, next deposit.Transfer, actor, reason
 			ID: b.ids.next(idTransition), Kind: "transfer", SubjectID: int64(next.ID), FromState: string(before.State),
 			ToState: string(next.State), At: b.now.UnixMicro(), Actor: actor, Reason: reason,
 		})
-		if next.State == deposit.Disputed {
+		switch {
+		case next.State == deposit.Disputed:
 			b.disputed[next.AccountID] = true
+			b.out.disputes = append(b.out.disputes, disputeRow{int64(next.ID), int64(next.AccountID)})
 			b.g.log.Error("transfer.disputed", "transfer_id", next.ID, "account_id", next.AccountID, "reason", reason)
+		case before.State == deposit.Disputed:
+			b.out.settled = append(b.out.settled, idRow{int64(next.ID)})
 		}
 	}
 	t.Transfer = next

@@ -123,6 +123,8 @@ type rows struct {
 	claims      []*claimState
 	transfers   []*transferState
 	reversed    []reversedRow
+	disputes    []disputeRow
+	settled     []idRow // transfers whose dispute is over
 	deposits    []depositRow
 	postings    []postingRow
 	transitions []transitionRow
@@ -140,7 +142,7 @@ func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks bool
 		return false, err
 	}
 	dir := g.Directory()
-	err = g.store.Write(context.Background(), func(ctx context.Context, q *store.Queries) error {
+	err = g.store.WriteBatch(context.Background(), func(ctx context.Context, q *store.Queries) error {
 		b := &batch{
 			g: g, ctx: ctx, q: q, dir: dir, now: g.now(), ids: drawn{blocks: g.ids},
 			known: map[[32]byte]store.LoadEvidenceRow{}, refs: map[refKey]*refState{}, orders: map[orderKey]*claimState{},

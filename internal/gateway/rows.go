@@ -78,6 +78,11 @@ type transferRow struct {
 	ObservedAt  int64  `json:"observed_at"`
 }
 
+type disputeRow struct {
+	TransferID int64 `json:"transfer_id"`
+	AccountID  int64 `json:"account_id"`
+}
+
 type reversedRow struct {
 	ID         int64 `json:"id"`
 	ReversedAt int64 `json:"reversed_at"`

@@ -38,6 +38,8 @@ func (b *batch) save() error {
 	return errors.Join(
 		write(b, "evidence", b.out.evidence, b.q.InsertEvidence),
 		write(b, "reversals", b.out.reversed, b.q.MarkReversed),
+		write(b, "disputes", b.out.disputes, b.q.InsertDisputes),
+		write(b, "ended disputes", b.out.settled, b.q.DeleteDisputes),
 		write(b, "deposits", b.out.deposits, b.q.InsertDeposits),
 		write(b, "postings", b.out.postings, b.q.InsertPostings),
 		write(b, "balances", deltas, b.q.InsertDeltas),

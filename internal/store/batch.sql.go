@@ -63,6 +63,16 @@ func (q *Queries) CountWaiting(ctx context.Context, arg CountWaitingParams) ([]C
 	return items, nil
 }
 
+const deleteDisputes = `-- name: DeleteDisputes :exec
+DELETE FROM disputed_transfer
+WHERE transfer_id IN (SELECT j.id FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint))
+`
+
+func (q *Queries) DeleteDisputes(ctx context.Context, batch Batch) error {
+	_, err := q.db.ExecContext(ctx, deleteDisputes, batch)
+	return err
+}
+
 const insertClaims = `-- name: InsertClaims :many
 INSERT INTO claim (id, merchant_id, order_id, superseded_by, payer, method, reference_id, given, amount, currency, state, reason, until_evidence, corrections, told, created_at, decided_at, expires_at)
 SELECT j.id, j.merchant_id, j.order_id, j.superseded_by, j.payer, j.method, j.reference_id, j.given, j.amount, j.currency, j.state, j.reason, j.until_evidence, j.corrections, j.told, j.created_at, j.decided_at, j.expires_at
@@ -116,6 +126,18 @@ WHERE true
 
 func (q *Queries) InsertDeposits(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, insertDeposits, batch)
+	return err
+}
+
+const insertDisputes = `-- name: InsertDisputes :exec
+INSERT INTO disputed_transfer (transfer_id, account_id)
+SELECT j.transfer_id, j.account_id
+FROM json_to_recordset(CAST($1 AS json)) AS j(transfer_id bigint, account_id bigint)
+WHERE true
+`
+
+func (q *Queries) InsertDisputes(ctx context.Context, batch Batch) error {
+	_, err := q.db.ExecContext(ctx, insertDisputes, batch)
 	return err
 }
 
@@ -255,7 +277,7 @@ func (q *Queries) LoadClaimsByID(ctx context.Context, batch Batch) ([]LoadClaims
 }
 
 const loadDisputedAccounts = `-- name: LoadDisputedAccounts :many
-SELECT DISTINCT t.account_id FROM transfer t WHERE t.state = 'disputed'
+SELECT DISTINCT account_id FROM disputed_transfer
 `
 
 func (q *Queries) LoadDisputedAccounts(ctx context.Context) ([]int64, error) {

@@ -205,10 +205,14 @@ func batchColumnsOf(query string) []string {
 
 var (
 	sqliteTypes = strings.NewReplacer(" bigint", " INTEGER", " smallint", " INTEGER", " bytea", " BLOB", " text", " TEXT", "\n);", "\n) STRICT;")
+	// fillFactor leaves room in a page for the next version of a row, which only PostgreSQL keeps.
+	fillFactor = regexp.MustCompile(`\) WITH \(fillfactor = \d+\);`)
 )
 
 // sqliteSchema swaps the types of a migration and makes its tables STRICT.
-func sqliteSchema(text string) string { return sqliteTypes.Replace(text) }
+func sqliteSchema(text string) string {
+	return sqliteTypes.Replace(fillFactor.ReplaceAllString(text, ");"))
+}
 
 func readMigration(files fs.FS, name string, engine Engine) (string, error) {
 	text, err := fs.ReadFile(files, name)

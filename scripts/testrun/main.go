@@ -24,7 +24,7 @@ const (
 	module = "github.com/galla-gateway/galla"
 	// uninstrumented keeps the race detector out of the translated C of SQLite: it would be slow, would report C's own
 	// habits, and our code around it stays watched.
-	uninstrumented = "-gcflags=modernc.org/...=-race=false"
+	uninstrumented = "-gcflags=modernc.org/sqlite/lib=-race=false"
 	// packageLimit ends a package that hangs, with the stacks of all its goroutines.
 	packageLimit = "-timeout=10m"
 	// pulse is how often the run says which packages it waits for.

@@ -151,7 +151,7 @@ CREATE TABLE reference (
   reversed_at bigint,
   touched_at  bigint NOT NULL,
   UNIQUE (rail, number)
-);
+) WITH (fillfactor = 60);
 
 -- evidence is kept as it came. outcome is what was answered; transfer_id the transfer it tells of.
 CREATE TABLE evidence (
@@ -170,7 +170,8 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_reference ON evidence (reference_id) WHERE reference_id IS NOT NULL;
 CREATE INDEX evidence_unparsed ON evidence (id) WHERE outcome = 'unparsed';
 
--- transfer is money seen on a receiving account: one per reference, whoever reports it.
+-- transfer is money seen on a receiving account: one per reference, whoever reports it. No index may name state: each
+-- transfer changes it once, and PostgreSQL rewrites every index of a row when a column of any of them changes.
 -- marks (bits): 1 amount conflict, 2 account conflict, 4 reversed, 8 internal; released: the marks a person overruled.
 CREATE TABLE transfer (
   id           bigint PRIMARY KEY,
@@ -186,9 +187,14 @@ CREATE TABLE transfer (
   released     smallint NOT NULL DEFAULT 0,
   state        text NOT NULL CHECK (state IN ('observed', 'credited', 'quarantined', 'internal', 'reversed', 'rejected', 'disputed')),
   observed_at  bigint NOT NULL
-);
+) WITH (fillfactor = 70);
 CREATE INDEX transfer_account ON transfer (account_id, occurred_at);
-CREATE INDEX transfer_disputed ON transfer (account_id) WHERE state = 'disputed';
+
+-- disputed_transfer lists the transfers in state disputed: nothing on their accounts is credited by itself.
+CREATE TABLE disputed_transfer (
+  transfer_id bigint PRIMARY KEY,
+  account_id  bigint NOT NULL
+);
 
 -- claim: one payer says that one number is theirs. The current claim of an order has superseded_by 0;
 -- a replaced one keeps the id of its successor, so that the unique key allows one current claim per order.
@@ -268,7 +274,7 @@ CREATE TABLE balance_delta (
 
 -- transition logs every state move of a claim or a transfer; a claim's row carries its verdict.
 CREATE TABLE transition (
-  id         bigint PRIMARY KEY,
+  id         bigint NOT NULL,
   kind       text NOT NULL CHECK (kind IN ('claim', 'transfer')),
   subject_id bigint NOT NULL,
   from_state text NOT NULL,
@@ -276,9 +282,9 @@ CREATE TABLE transition (
   at         bigint NOT NULL,
   actor      text NOT NULL,
   reason     text NOT NULL,
-  facts      text NOT NULL DEFAULT ''
+  facts      text NOT NULL DEFAULT '',
+  PRIMARY KEY (kind, subject_id, id)
 );
-CREATE INDEX transition_subject ON transition (kind, subject_id);
 
 -- postback keeps the exact bytes that every attempt sends. next_at is when somebody may take it: at its next try or,
 -- while lease isn't 0, at the end of that lease. Whoever records an attempt must name the lease.

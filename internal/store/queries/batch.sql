@@ -60,7 +60,7 @@ WHERE a.merchant_id = j.merchant_id AND a.payer = j.payer
 GROUP BY a.merchant_id, a.payer, a.account_id;
 
 -- name: LoadDisputedAccounts :many
-SELECT DISTINCT t.account_id FROM transfer t WHERE t.state = 'disputed';
+SELECT DISTINCT account_id FROM disputed_transfer;
 
 -- name: SumMerchantDeposits :one
 SELECT CAST(COALESCE(sum(d.amount), 0) AS bigint) AS amount, count(*) AS deposits
@@ -104,6 +104,16 @@ UPDATE transfer SET account_id = j.account_id, amount = j.amount, currency = j.c
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, from_state text, account_id bigint, amount bigint, currency text, occurred_at bigint, accuracy smallint, strength smallint, payer text, marks smallint, released smallint, state text)
 WHERE transfer.id = j.id AND transfer.state = j.from_state
 RETURNING transfer.id;
+
+-- name: InsertDisputes :exec
+INSERT INTO disputed_transfer (transfer_id, account_id)
+SELECT j.transfer_id, j.account_id
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(transfer_id bigint, account_id bigint)
+WHERE true;
+
+-- name: DeleteDisputes :exec
+DELETE FROM disputed_transfer
+WHERE transfer_id IN (SELECT j.id FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint));
 
 -- name: MarkReversed :exec
 UPDATE reference SET reversed_at = j.reversed_at
