@@ -240,7 +240,7 @@ func TestDoctor(t *testing.T) {
 		if got := states(); got["wallets"] != "ok" || got["sources"] != "warn" || got["rates"] != "ok" {
 			t.Errorf("a wallet without source: %v", got)
 		}
-		if _, err := c.server().SourceWithoutToken(t.Context(), 1, gateway.KindStatement); err != nil {
+		if _, err := c.server().StatementSource(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
 		if got := states(); got["sources"] != "warn" {

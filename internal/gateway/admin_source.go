@@ -17,11 +17,8 @@ const (
 	SourceRetired = "retired"
 )
 
-// Kinds of sources without a token: nobody sends them over the network.
-const (
-	KindStatement evidence.SourceKind = "statement" // files that galla import reads
-	KindSandbox   evidence.SourceKind = "sandbox"   // galla sandbox pay
-)
+// KindStatement are the files that galla import reads. Such a source has no token: nobody sends it over the network.
+const KindStatement evidence.SourceKind = "statement"
 
 // AddedSource is a source with its token in the clear, given away once.
 type AddedSource struct {
@@ -44,41 +41,13 @@ func (g *Gateway) AddSource(ctx context.Context, id wallet.ID, kind evidence.Sou
 	return added, err
 }
 
-// SourceWithoutToken returns the wallet's source of kind KindStatement or KindSandbox, which it adds when missing.
-func (g *Gateway) SourceWithoutToken(ctx context.Context, id wallet.ID, kind evidence.SourceKind) (int64, error) {
-	if kind != KindStatement && kind != KindSandbox {
-		return 0, refuse(CodeInvalid, "sources of kind %s have a token", kind)
-	}
-	row, err := g.store.Read().FindSource(ctx, store.FindSourceParams{WalletID: int64(id), Kind: string(kind)})
-	if err == nil {
-		return row.ID, nil
-	}
-	if !isNoRows(err) {
-		return 0, fmt.Errorf("find source: %w", err)
-	}
-	var source int64
-	err = g.change(ctx, func(ctx context.Context, q *store.Queries) error {
-		row, err := q.FindSource(ctx, store.FindSourceParams{WalletID: int64(id), Kind: string(kind)})
-		if !isNoRows(err) {
-			source = row.ID
-			return err
-		}
-		source, err = g.insertSource(ctx, q, id, kind, "")
-		return err
-	})
-	return source, err
-}
-
 func (g *Gateway) insertSource(ctx context.Context, q *store.Queries, walletID wallet.ID, kind evidence.SourceKind, token keyring.Secret) (int64, error) {
 	w, err := getWallet(ctx, q, walletID)
 	if err != nil {
 		return 0, err
 	}
-	switch {
-	case w.Sandbox == 1 && kind != KindSandbox && !g.opts.Simulated:
-		return 0, refuse(CodeConflict, "wallet %d is a sandbox wallet: its transfers come from galla sandbox pay", walletID)
-	case w.Sandbox == 0 && kind == KindSandbox:
-		return 0, refuse(CodeConflict, "wallet %d is live: it takes no invented transfers", walletID)
+	if w.Sandbox == 1 && !g.opts.Simulated {
+		return 0, refuse(CodeConflict, "wallet %d is a sandbox wallet: no phone, bank or statement reports money on it", walletID)
 	}
 	id, err := reserve(ctx, q, "source", 1)
 	if err != nil {

@@ -153,20 +153,9 @@ func TestSources(t *testing.T) {
 		_, err = w.g.AddSource(ctx, sandbox, evidence.SourceSMS)
 		w.refused(err, CodeConflict, "sandbox")
 
-		statement, err := w.g.SourceWithoutToken(ctx, id, KindStatement)
+		statement, err := w.g.StatementSource(ctx, id)
 		w.must(err)
-		again, err := w.g.SourceWithoutToken(ctx, id, KindStatement)
-		w.must(err)
-		if statement != again {
-			t.Fatal("a wallet has one source for statements")
-		}
 		_, err = w.g.RotateSource(ctx, statement)
 		w.refused(err, CodeConflict, "no token")
-		_, err = w.g.SourceWithoutToken(ctx, id, KindSandbox)
-		w.refused(err, CodeConflict, "live")
-		_, err = w.g.SourceWithoutToken(ctx, id, evidence.SourceSMS)
-		w.refused(err, CodeInvalid, "token")
-		_, err = w.g.SourceWithoutToken(ctx, sandbox, KindSandbox)
-		w.must(err)
 	})
 }

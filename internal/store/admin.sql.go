@@ -778,32 +778,6 @@ func (q *Queries) FindReferencesByPrefix(ctx context.Context, arg FindReferences
 	return items, nil
 }
 
-const findSource = `-- name: FindSource :one
-SELECT id, wallet_id, account_id, kind, token_hash, token_sealed, state, otp_refused, created_at FROM source WHERE wallet_id = $1 AND kind = $2 AND state <> 'retired' ORDER BY id LIMIT 1
-`
-
-type FindSourceParams struct {
-	WalletID int64
-	Kind     string
-}
-
-func (q *Queries) FindSource(ctx context.Context, arg FindSourceParams) (Source, error) {
-	row := q.db.QueryRowContext(ctx, findSource, arg.WalletID, arg.Kind)
-	var i Source
-	err := row.Scan(
-		&i.ID,
-		&i.WalletID,
-		&i.AccountID,
-		&i.Kind,
-		&i.TokenHash,
-		&i.TokenSealed,
-		&i.State,
-		&i.OtpRefused,
-		&i.CreatedAt,
-	)
-	return i, err
-}
-
 const findTransfers = `-- name: FindTransfers :many
 SELECT t.id, t.reference_id, t.account_id, t.amount, t.currency, t.occurred_at, t.accuracy, t.strength, t.payer, t.marks, t.released, t.state, t.observed_at, r.rail, r.number
 FROM transfer t JOIN reference r ON r.id = t.reference_id

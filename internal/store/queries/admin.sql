@@ -19,9 +19,6 @@ SELECT * FROM wallet WHERE method = sqlc.arg(method) AND identifier = sqlc.arg(i
 -- name: GetSource :one
 SELECT * FROM source WHERE id = sqlc.arg(id);
 
--- name: FindSource :one
-SELECT * FROM source WHERE wallet_id = sqlc.arg(wallet_id) AND kind = sqlc.arg(kind) AND state <> 'retired' ORDER BY id LIMIT 1;
-
 -- name: ListMissingLedgerAccounts :many
 SELECT CAST(n.kind AS text) AS kind, CAST(n.owner_id AS bigint) AS owner_id, CAST(n.currency AS text) AS currency
 FROM (
