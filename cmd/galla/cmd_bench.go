@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +37,7 @@ func newBenchActivate(a *app) *cobra.Command {
 				defer func() { err = errors.Join(err, file.Close()) }()
 				opts.Profile = file
 			}
-			steps := a.showSteps(c.Context())
+			steps := a.showSteps()
 			opts.Progress = steps.begin
 			report, err := bench.Activate(c.Context(), opts)
 			steps.end()
@@ -109,17 +108,17 @@ func writeBench(w io.Writer, r *bench.Report) {
 	fmt.Fprintf(w, "%s, %s, %d merchants, simulated; %d rounds, %.2f s of activations each\n\n",
 		r.Engine, requests, r.Merchants, r.Rounds, time.Duration(r.SliceMS*int64(time.Millisecond)).Seconds())
 	rows := [][]string{
-		{"activations", rate(r.PerSecond), milliseconds(r.P50MS), milliseconds(r.P95MS), milliseconds(r.P99MS), ""},
-		{"evidence, " + evidence, rate(r.EvidencePerSecond), milliseconds(r.EvidenceP50MS), milliseconds(r.EvidenceP95MS), milliseconds(r.EvidenceP99MS), ""},
+		{"activations", rate(r.PerSecond), milliseconds(r.P50MS), milliseconds(r.P95MS), milliseconds(r.P99MS), micros(r.CPUMicros), ""},
+		{"evidence, " + evidence, rate(r.EvidencePerSecond), milliseconds(r.EvidenceP50MS), milliseconds(r.EvidenceP95MS), milliseconds(r.EvidenceP99MS), "", ""},
 	}
 	if r.BarestAPIPerSecond > 0 {
-		rows = append(rows, []string{"barest API", rate(r.BarestAPIPerSecond), "", "", "", share(r.RatioBarestAPI)})
+		rows = append(rows, []string{"barest API", rate(r.BarestAPIPerSecond), "", "", "", micros(r.BarestAPICPUMicros), share(r.RatioBarestAPI)})
 	}
 	if r.RawBatchPerSecond > 0 {
-		rows = append(rows, []string{"raw limit, batched", rate(r.RawBatchPerSecond), "", "", "", share(r.RatioRawBatch)},
-			[]string{"raw limit, one by one", rate(r.RawSinglePerSecond), "", "", "", ""})
+		rows = append(rows, []string{"raw limit, batched", rate(r.RawBatchPerSecond), "", "", "", micros(r.RawBatchCPUMicros), share(r.RatioRawBatch)},
+			[]string{"raw limit, one by one", rate(r.RawSinglePerSecond), "", "", "", "", ""})
 	}
-	table(w, []string{"what", "per second", "p50", "p95", "p99", "activations are"}, rows)
+	table(w, []string{"what", "per second", "p50", "p95", "p99", "own CPU", "activations are"}, rows)
 	fmt.Fprintf(w, "\nresident memory %d MiB, up to %d MiB of it page cache; %d activations, %.1f per commit, %d errors\n",
 		r.RSSBytes>>20, r.PageCacheBytes>>20, r.Activations, r.PerCommit, r.Errors)
 }
@@ -127,6 +126,8 @@ func writeBench(w io.Writer, r *bench.Report) {
 func rate(perSecond float64) string { return strconv.FormatFloat(perSecond, 'f', 0, 64) }
 
 func milliseconds(ms float64) string { return strconv.FormatFloat(ms, 'f', 2, 64) + " ms" }
+
+func micros(us float64) string { return strconv.FormatFloat(us, 'f', 0, 64) + " µs" }
 
 func share(ratio float64) string {
 	if ratio == 0 {
@@ -143,9 +144,9 @@ type steps struct {
 	closed chan struct{}
 }
 
-func (a *app) showSteps(ctx context.Context) *steps {
+func (a *app) showSteps() *steps {
 	s := &steps{app: a, bar: a.progressBar("bench"), moves: make(chan bench.Step), closed: make(chan struct{})}
-	go s.follow(ctx)
+	go s.follow()
 	return s
 }
 
@@ -158,7 +159,7 @@ func (s *steps) end() {
 }
 
 // follow moves the bar with the clock, at most to the end of the step.
-func (s *steps) follow(context.Context) {
+func (s *steps) follow() {
 	defer close(s.closed)
 	ticker := time.NewTicker(time.Second / 4)
 	defer ticker.Stop()

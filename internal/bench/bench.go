@@ -101,6 +101,12 @@ type Report struct {
 	EvidenceP95MS     float64 `json:"evidence_p95_ms"`
 	EvidenceP99MS     float64 `json:"evidence_p99_ms"`
 
+	// Processor time of this process per activation, load client included and a PostgreSQL server not: unlike rates it
+	// hardly depends on what else runs on the machine.
+	CPUMicros          float64 `json:"cpu_us"`
+	BarestAPICPUMicros float64 `json:"barest_api_cpu_us,omitzero"`
+	RawBatchCPUMicros  float64 `json:"raw_batch_cpu_us,omitzero"`
+
 	// Highest resident memory of the process while only gateway, server and load client were in it, and how much of it
 	// SQLite's page cache may be.
 	RSSBytes       int64 `json:"rss_bytes"`

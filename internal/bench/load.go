@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // measure is what a thing under measurement did, all its slices added up.
@@ -14,13 +16,15 @@ type measure struct {
 	errors  int64
 	first   error // the first of them
 	elapsed time.Duration
-	latency histogram // of requests
+	cpu     time.Duration // of this process: all that took part but a PostgreSQL server
+	latency histogram     // of requests
 }
 
 func (m *measure) add(other *measure) {
 	m.done += other.done
 	m.errors += other.errors
 	m.elapsed += other.elapsed
+	m.cpu += other.cpu
 	m.first = firstError(m.first, other.first)
 	m.latency.merge(&other.latency)
 }
@@ -40,6 +44,20 @@ func (m *measure) perSecond() float64 {
 		return 0
 	}
 	return float64(m.done) / m.elapsed.Seconds()
+}
+
+// cpuEach is the processor time per unit, in microseconds.
+func (m *measure) cpuEach() float64 {
+	return round(float64(m.cpu.Microseconds())/float64(max(m.done, 1)), 1)
+}
+
+// cpuTime is what this process has used so far.
+func cpuTime() time.Duration {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // worker does one request after another. first is the number of its first unit; it returns how many units it did.
@@ -108,6 +126,7 @@ func openLoop(ctx context.Context, length time.Duration, perSecond int64, worker
 // run repeats step for every worker until it says no, and adds up.
 func run(start time.Time, workers []worker, step func(worker, *measure) bool) *measure {
 	own := make([]measure, len(workers))
+	cpu := cpuTime()
 	var group sync.WaitGroup
 	for i, w := range workers {
 		group.Go(func() {
@@ -120,7 +139,7 @@ func run(start time.Time, workers []worker, step func(worker, *measure) bool) *m
 	for i := range own {
 		total.add(&own[i])
 	}
-	total.elapsed = time.Since(start)
+	total.elapsed, total.cpu = time.Since(start), cpuTime()-cpu
 	return total
 }
 

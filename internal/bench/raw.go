@@ -112,7 +112,7 @@ func (r *raw) run(ctx context.Context, batches []rawBatch) *measure {
 	var next atomic.Int64
 	own := make([]measure, writersOf(r.store.Engine()))
 	var group sync.WaitGroup
-	start := time.Now()
+	start, cpu := time.Now(), cpuTime()
 	for i := range own {
 		group.Go(func() {
 			for own[i].errors == 0 {
@@ -135,7 +135,7 @@ func (r *raw) run(ctx context.Context, batches []rawBatch) *measure {
 	for i := range own {
 		total.add(&own[i])
 	}
-	total.elapsed = time.Since(start)
+	total.elapsed, total.cpu = time.Since(start), cpuTime()-cpu
 	return total
 }
 

@@ -15,6 +15,7 @@ func (b *bench) report(ctx context.Context) (*Report, error) {
 	activations := &b.activations.total
 	r.Activations, r.Errors, r.PerSecond = activations.done, activations.errors, round(activations.perSecond(), 1)
 	r.P50MS, r.P95MS, r.P99MS = activations.percentiles()
+	r.CPUMicros = activations.cpuEach()
 	r.PerCommit = round(float64(activations.done)/float64(max(b.commits, 1)), 1)
 	evidence := &b.engine.observed
 	if b.evidence != nil {
@@ -30,12 +31,14 @@ func (b *bench) report(ctx context.Context) (*Report, error) {
 	}
 	if b.batch != nil {
 		r.RawSinglePerSecond, r.RawBatchPerSecond = round(b.single.total.perSecond(), 1), round(b.batch.total.perSecond(), 1)
+		r.RawBatchCPUMicros = b.batch.total.cpuEach()
 		if b.opts.InProcess {
 			r.RatioRawBatch = ratio(activations, &b.batch.total)
 		}
 	}
 	if b.barest != nil {
 		r.BarestAPIPerSecond = round(b.barest.total.perSecond(), 1)
+		r.BarestAPICPUMicros = b.barest.total.cpuEach()
 		r.RatioBarestAPI = ratio(activations, &b.barest.total)
 	}
 	return r, b.checkBooks(ctx)

@@ -50,7 +50,11 @@ type credit struct {
 	order, payer, number     string
 	merchant                 int64
 	reference, transfer, sum int64
+	occurred                 int64 // when the transfer was; an update that changed it would cost more than real ones
 }
+
+// occurredAt is when the transfers that fill stores were made, in microseconds.
+const occurredAt = 1_763_850_000_000_000
 
 func (c *credit) id() int64 { return c.n + 1 }
 
@@ -58,7 +62,7 @@ func (c *credit) id() int64 { return c.n + 1 }
 func creditOf(n, merchants int64) credit {
 	return credit{
 		n: n, order: string(appendOrder(nil, n)), payer: string(appendPayer(nil, n)), number: string(appendNumber(nil, forActivation, n)),
-		merchant: n%merchants + 1, reference: n + 1, transfer: n + 1, sum: amountMinor,
+		merchant: n%merchants + 1, reference: n + 1, transfer: n + 1, sum: amountMinor, occurred: occurredAt,
 	}
 }
 

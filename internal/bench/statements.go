@@ -80,7 +80,7 @@ func savesOf(credits []credit, now int64) saves {
 
 func transferOf(c *credit, now int64) transferRow {
 	return transferRow{
-		ID: c.transfer, ReferenceID: c.reference, AccountID: receivingAccount, Amount: c.sum, Currency: currency, OccurredAt: now,
+		ID: c.transfer, ReferenceID: c.reference, AccountID: receivingAccount, Amount: c.sum, Currency: currency, OccurredAt: c.occurred,
 		Strength: 2, Payer: payerVPA, ObservedAt: now,
 	}
 }
@@ -123,7 +123,7 @@ func (l *lookups) find(ctx context.Context, q *store.Queries, credits []credit) 
 		if t == nil {
 			return fmt.Errorf("no transfer %s", credits[i].number)
 		}
-		credits[i].transfer, credits[i].sum = t.ID, t.Amount
+		credits[i].transfer, credits[i].sum, credits[i].occurred = t.ID, t.Amount, t.OccurredAt
 	}
 	return l.readClaims(ctx, q)
 }
