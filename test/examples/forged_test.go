@@ -75,6 +75,7 @@ func (s *shop) forgeries(t *testing.T, genuine delivery) []forgery {
 		{"one more space", genuine.header, append(bytes.Clone(body), ' ')},
 		{"cut short", genuine.header, body[:len(body)-1]},
 		{"nothing", genuine.header, nil},
+		{"far too long", genuine.header, append(bytes.Clone(body), bytes.Repeat([]byte(" "), 1<<20)...)},
 		{"old", s.signed(t, body, time.Now().Add(-10*time.Minute)), body},
 		{"from the future", s.signed(t, body, time.Now().Add(10*time.Minute)), body},
 		{"no id", without(galla.HeaderWebhookID), body},

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 
 const { ACCESS_KEY, POSTBACK_PRIVATE_KEY, WEBHOOK_SECRET, CREDITS } = process.env;
+const MAX_BODY = 65536;
 const hex = (algorithm, text) => createHash(algorithm).update(text).digest('hex');
 const equal = (a, b) => timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
 
@@ -41,8 +42,12 @@ async function book(postback) {
 
 async function receive(request) {
   const chunks = [];
+  let size = 0;
   for await (const chunk of request) {
-    chunks.push(chunk);
+    size += chunk.length;
+    if (size <= MAX_BODY) { // what is longer is no postback, and fails below
+      chunks.push(chunk);
+    }
   }
   const postback = verifyPostback(Buffer.concat(chunks), request.headers);
   if (postback === null) {

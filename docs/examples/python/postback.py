@@ -12,6 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 ACCESS_KEY, PRIVATE_KEY = os.environ["ACCESS_KEY"], os.environ["POSTBACK_PRIVATE_KEY"]
+MAX_BODY = 65536
 WEBHOOK_KEY = base64.b64decode(os.environ["WEBHOOK_SECRET"].removeprefix("whsec_"))
 
 
@@ -49,8 +50,8 @@ def book(postback: dict) -> None:
 
 class Receiver(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         try:
+            body = self.rfile.read(min(int(self.headers["Content-Length"]), MAX_BODY))
             postback = verify_postback(body, self.headers)
             if postback is not None and postback["direction"] == "ingoing":
                 book(postback)

@@ -30,6 +30,7 @@ func receive(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, galla.MaxBody))
 	if err != nil {
+		http.Error(w, `{"status":"fail"}`, http.StatusBadRequest)
 		return
 	}
 	// Checks the headers of Standard Webhooks and the signature in the body.
