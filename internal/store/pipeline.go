@@ -19,7 +19,7 @@ func (s *Store) WriteBatch(ctx context.Context, f func(ctx context.Context, q *Q
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), txTimeout)
 	defer cancel()
 	if s.engine == SQLite {
-		return s.writeSQLite(ctx, f)
+		return s.writeSQLite(ctx, guarded(f))
 	}
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Store) WriteBatch(ctx context.Context, f func(ctx context.Context, q *Q
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return classify(err, false)
 	}
-	if err := f(ctx, New(p)); err != nil {
+	if err := guarded(f)(ctx, New(p)); err != nil {
 		p.rollback(ctx)
 		return classify(err, false)
 	}
@@ -41,6 +41,9 @@ func (s *Store) WriteBatch(ctx context.Context, f func(ctx context.Context, q *Q
 		early := errors.As(err, &refused) && p.done < p.sent-1
 		return classify(err, !early)
 	}
+	if p.tag != "COMMIT" {
+		return fmt.Errorf("%w: an error in it was overlooked", pgx.ErrTxCommitRollback)
+	}
 	return nil
 }
 
@@ -48,8 +51,9 @@ func (s *Store) WriteBatch(ctx context.Context, f func(ctx context.Context, q *Q
 type pipeline struct {
 	conn    *sql.Conn
 	waiting []waitingStatement
-	sent    int // statements of the last flush
-	done    int // of these, how many succeeded
+	sent    int    // statements of the last flush
+	done    int    // of these, how many succeeded
+	tag     string // what the last of them did
 }
 
 type waitingStatement struct {
@@ -74,10 +78,12 @@ func (p *pipeline) flush(ctx context.Context) error {
 	return p.conn.Raw(func(connection any) error {
 		results := connection.(*stdlib.Conn).Conn().SendBatch(ctx, batch)
 		for range p.sent {
-			if _, err := results.Exec(); err != nil {
+			tag, err := results.Exec()
+			if err != nil {
 				_ = results.Close() // reports the same error again
 				return err
 			}
+			p.tag = tag.String()
 			p.done++
 		}
 		return results.Close()

@@ -24,8 +24,15 @@ const txTimeout = 30 * time.Second
 func (s *Store) Write(ctx context.Context, f func(ctx context.Context, q *Queries) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), txTimeout)
 	defer cancel()
-	guarded := func(ctx context.Context, q *Queries) (err error) {
-		// A bug must not leave a transaction open: on SQLite nothing would be written any more.
+	if s.engine == SQLite {
+		return s.writeSQLite(ctx, guarded(f))
+	}
+	return s.writePostgres(ctx, guarded(f))
+}
+
+// guarded turns a bug into an error. It must not leave a transaction open: on SQLite nothing would be written any more.
+func guarded(f func(context.Context, *Queries) error) func(context.Context, *Queries) error {
+	return func(ctx context.Context, q *Queries) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
 				err = fmt.Errorf("transaction panicked: %v\n%s", p, debug.Stack())
@@ -33,10 +40,6 @@ func (s *Store) Write(ctx context.Context, f func(ctx context.Context, q *Querie
 		}()
 		return f(ctx, q)
 	}
-	if s.engine == SQLite {
-		return s.writeSQLite(ctx, guarded)
-	}
-	return s.writePostgres(ctx, guarded)
 }
 
 func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Queries) error) error {

@@ -87,3 +87,27 @@ func TestDatabaseFilesAreTheOwners(t *testing.T) {
 		}
 	}
 }
+
+// An error that was overlooked costs the transaction, and is told: PostgreSQL answers COMMIT of a failed transaction with
+// a ROLLBACK that is no error.
+func TestOverlookedErrorIsTold(t *testing.T) {
+	s := open(t, testkit.Postgres(t))
+	overlook := func(ctx context.Context, q *store.Queries) error {
+		if err := q.InsertInstallation(ctx, store.InsertInstallationParams{}); err != nil {
+			return err
+		}
+		_, err := q.ReserveIDs(ctx, store.ReserveIDsParams{Kind: "claim", Size: -5}) // the CHECK refuses it
+		if err == nil {
+			t.Error("the statement didn't fail")
+		}
+		return nil
+	}
+	for name, write := range map[string]func(context.Context, func(context.Context, *store.Queries) error) error{"Write": s.Write, "WriteBatch": s.WriteBatch} {
+		if err := write(t.Context(), overlook); err == nil {
+			t.Error(name, "tells that nothing was lost")
+		}
+	}
+	if _, err := s.Read().GetInstallation(t.Context()); err == nil {
+		t.Error("half a transaction is stored")
+	}
+}
