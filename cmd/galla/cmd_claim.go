@@ -188,6 +188,7 @@ type attemptDoc struct {
 	Millis    int64  `json:"milliseconds"`
 	Status    int16  `json:"status"` // HTTP status, 0: no answer
 	Address   string `json:"address,omitempty"`
+	Failure   string `json:"failure,omitempty"` // kind of error, such as forbidden_address
 	Error     string `json:"error,omitempty"`
 	Answer    string `json:"answer"`
 }
@@ -275,7 +276,7 @@ func (doc *claimShown) credit(ctx context.Context, q *store.Queries) error {
 	attempts, err := q.ListPostbackAttempts(ctx, p.ID)
 	for _, try := range attempts {
 		doc.Postback.Attempts = append(doc.Postback.Attempts, attemptDoc{
-			try.Number, moment(try.StartedAt), try.Duration / 1000, try.Status, try.Address, try.Error, string(try.Answer),
+			try.Number, moment(try.StartedAt), try.Duration / 1000, try.Status, try.Address, try.Failure, try.Error, string(try.Answer),
 		})
 	}
 	return err

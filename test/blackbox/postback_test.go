@@ -32,9 +32,9 @@ type claimShown struct {
 		Body     string `json:"body"`
 		NextAt   string `json:"next_at"`
 		Attempts []struct {
-			Status int    `json:"status"`
-			Error  string `json:"error"`
-			Answer string `json:"answer"`
+			Status  int    `json:"status"`
+			Failure string `json:"failure"`
+			Error   string `json:"error"`
 		} `json:"attempts"`
 	} `json:"postback"`
 	Transitions []struct {

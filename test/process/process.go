@@ -20,8 +20,12 @@ import (
 	"time"
 )
 
-// readyLimit bounds a server's start.
-const readyLimit = 30 * time.Second
+const (
+	// readyLimit bounds a server's start.
+	readyLimit = 30 * time.Second
+	// runLimit bounds a command: one that should have refused to start would run for ever.
+	runLimit = time.Minute
+)
 
 var build struct {
 	sync.Once
@@ -111,13 +115,15 @@ type Result struct {
 // Run runs one command to its end.
 func (g *Galla) Run(args ...string) Result {
 	g.t.Helper()
-	command := exec.Command(g.binary, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), runLimit)
+	defer cancel()
+	command := exec.CommandContext(ctx, g.binary, args...)
 	command.Env, command.Dir = g.env, g.folder
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited {
-		g.t.Fatalf("galla %v: %v", args, err)
+	if _, exited := err.(*exec.ExitError); err != nil && !exited || ctx.Err() != nil {
+		g.t.Fatalf("galla %v: %v, %v\n%s", args, err, ctx.Err(), stderr.String())
 	}
 	return Result{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
