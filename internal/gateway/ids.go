@@ -36,6 +36,7 @@ var errNeedIDs = errors.New("id reserve used up")
 // idBlocks hands out reserved ids.
 type idBlocks struct {
 	store *store.Store
+	size  int64 // of a block
 	mu    sync.Mutex
 	kinds map[idKind]*idRange
 }
@@ -43,7 +44,7 @@ type idBlocks struct {
 type idRange struct{ next, end int64 }
 
 func newIDBlocks(s *store.Store) *idBlocks {
-	return &idBlocks{store: s, kinds: map[idKind]*idRange{}}
+	return &idBlocks{store: s, size: idBlock, kinds: map[idKind]*idRange{}}
 }
 
 // drawn is one batch's own share of ids, so that concurrent writers don't meet and a rerun may keep what it has.
@@ -85,7 +86,7 @@ func (b *idBlocks) fill(ctx context.Context, want int64) error {
 	if len(low) == 0 {
 		return nil
 	}
-	size := max(int64(idBlock), want)
+	size := max(b.size, want)
 	reserved := map[idKind]int64{}
 	err := b.store.Write(ctx, func(ctx context.Context, q *store.Queries) error {
 		for _, kind := range low {

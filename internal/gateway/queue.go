@@ -172,7 +172,7 @@ func (g *Gateway) commitBatch(items []*item) error {
 				return err
 			}
 		case errors.Is(err, errNeedIDs):
-			ids = 2 * max(ids, idBlock) // one transfer may settle any number of claims
+			ids = 2 * max(ids, g.ids.size) // one transfer may settle any number of claims
 		case errors.Is(err, errStale), errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrUnique):
 		case errors.Is(err, store.ErrUnavailable):
 			if g.opts.Now().Sub(start) > maxRetry {
