@@ -165,7 +165,7 @@ func (g *Gateway) Reseal(ctx context.Context) (Resealed, error) {
 				return err
 			}
 			if step == (Resealed{}) {
-				return q.SetKeyCheck(ctx, nullString(g.keys.CheckValue()))
+				return q.SetKeyCheck(ctx, nullString(g.keys().CheckValue()))
 			}
 			return nil
 		})
@@ -185,15 +185,15 @@ func (g *Gateway) resealKeys(ctx context.Context, q *store.Queries, step *Reseal
 		return fmt.Errorf("list keys: %w", err)
 	}
 	for _, row := range rows {
-		if row.Sealed == nil || !g.keys.NeedsReseal(row.Sealed) || step.Keys+step.Tokens == resealStep {
+		if row.Sealed == nil || !g.keys().NeedsReseal(row.Sealed) || step.Keys+step.Tokens == resealStep {
 			continue
 		}
 		place := keyring.Place("merchant_key", "sealed", row.ID)
-		plain, err := g.keys.Open(row.Sealed, place)
+		plain, err := g.keys().Open(row.Sealed, place)
 		if err != nil {
 			return fmt.Errorf("merchant key %d: %w", row.ID, err)
 		}
-		if err := q.ResealMerchantKey(ctx, store.ResealMerchantKeyParams{ID: row.ID, Sealed: g.keys.Seal(plain, place)}); err != nil {
+		if err := q.ResealMerchantKey(ctx, store.ResealMerchantKeyParams{ID: row.ID, Sealed: g.keys().Seal(plain, place)}); err != nil {
 			return fmt.Errorf("seal merchant key %d: %w", row.ID, err)
 		}
 		step.Keys++
@@ -207,10 +207,10 @@ func (g *Gateway) resealTokens(ctx context.Context, q *store.Queries, step *Rese
 		return fmt.Errorf("list sources: %w", err)
 	}
 	for _, row := range rows {
-		if row.TokenSealed == nil || !g.keys.NeedsReseal(row.TokenSealed) || step.Keys+step.Tokens == resealStep {
+		if row.TokenSealed == nil || !g.keys().NeedsReseal(row.TokenSealed) || step.Keys+step.Tokens == resealStep {
 			continue
 		}
-		plain, err := g.keys.Open(row.TokenSealed, tokenPlace(row.ID))
+		plain, err := g.keys().Open(row.TokenSealed, tokenPlace(row.ID))
 		if err != nil {
 			return fmt.Errorf("source %d: %w", row.ID, err)
 		}

@@ -156,10 +156,10 @@ func (g *Gateway) addMerchantKey(ctx context.Context, q *store.Queries, owner me
 	}
 	row := store.InsertMerchantKeyParams{ID: id, MerchantID: int64(owner), Kind: key.kind, Public: key.public, CreatedAt: g.now().UnixMicro()}
 	if key.kind == keyAPISecret {
-		hash := g.keys.Hash(hashAPISecret, key.secret.Reveal())
+		hash := g.keys().Hash(hashAPISecret, key.secret.Reveal())
 		row.Hash = hash[:]
 	} else {
-		row.Sealed = g.keys.Seal([]byte(key.secret.Reveal()), keyring.Place("merchant_key", "sealed", id))
+		row.Sealed = g.keys().Seal([]byte(key.secret.Reveal()), keyring.Place("merchant_key", "sealed", id))
 	}
 	if err := q.InsertMerchantKey(ctx, row); err != nil {
 		return fmt.Errorf("add %s key: %w", key.kind, err)

@@ -65,8 +65,8 @@ func (g *Gateway) insertSource(ctx context.Context, q *store.Queries, walletID w
 
 // protectToken is the token of a source as it is stored: hashed to find the source, sealed to check signatures with it.
 func (g *Gateway) protectToken(source int64, token keyring.Secret) (hash, sealed []byte) {
-	sum := g.keys.Hash(hashSourceToken, token.Reveal())
-	return sum[:], g.keys.Seal([]byte(token.Reveal()), tokenPlace(source))
+	sum := g.keys().Hash(hashSourceToken, token.Reveal())
+	return sum[:], g.keys().Seal([]byte(token.Reveal()), tokenPlace(source))
 }
 
 func tokenPlace(source int64) string { return keyring.Place("source", "token_sealed", source) }

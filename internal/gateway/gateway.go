@@ -31,6 +31,8 @@ type Options struct {
 	Simulated bool
 	// OnFatal is told of a database error after which the process must end. The default panics.
 	OnFatal func(error)
+	// LoadKeys reads the key file again, after `galla key rotate` put a new key into it. nil: the keys stay.
+	LoadKeys func() (*keyring.Keyring, error)
 	// OnPostback is called after a commit that wrote postbacks, to wake the local sender. It must not block.
 	OnPostback func()
 }
@@ -38,7 +40,7 @@ type Options struct {
 // Gateway is the verbs over one store. Its methods may be called from many goroutines.
 type Gateway struct {
 	store     *store.Store
-	keys      *keyring.Keyring
+	keyring   atomic.Pointer[keyring.Keyring]
 	opts      Options
 	log       *slog.Logger
 	directory atomic.Pointer[Directory]
@@ -66,20 +68,23 @@ func Open(ctx context.Context, s *store.Store, keys *keyring.Keyring, opts Optio
 	if opts.OnFatal == nil {
 		opts.OnFatal = func(err error) { panic(err) }
 	}
-	g := &Gateway{store: s, keys: keys, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue()}
+	g := &Gateway{store: s, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue()}
+	g.keyring.Store(keys)
 	if err := g.checkInstallation(ctx); err != nil {
 		return nil, err
 	}
 	if err := g.Reload(ctx); err != nil {
 		return nil, err
 	}
-	writers := 1
+	// A second batch in flight pays on PostgreSQL only when it is a large one: what a batch costs is mostly its round
+	// trips, however many share them.
+	starts := []int{1}
 	if s.Engine() == store.Postgres {
-		writers = 2
+		starts = append(starts, MaxBatch/2)
 	}
-	for range writers {
+	for _, atLeast := range starts {
 		g.writers.Add(1)
-		go g.writeBatches()
+		go g.writeBatches(atLeast)
 	}
 	return g, nil
 }
@@ -90,7 +95,7 @@ func (g *Gateway) checkInstallation(ctx context.Context) error {
 	if isNoRows(err) {
 		err = g.store.Write(ctx, func(ctx context.Context, q *store.Queries) error {
 			return q.InsertInstallation(ctx, store.InsertInstallationParams{
-				KeyCheck: nullString(g.keys.CheckValue()), Simulated: flag(g.opts.Simulated), CreatedAt: g.now().UnixMicro(),
+				KeyCheck: nullString(g.keys().CheckValue()), Simulated: flag(g.opts.Simulated), CreatedAt: g.now().UnixMicro(),
 			})
 		})
 		if err == nil {
@@ -100,7 +105,7 @@ func (g *Gateway) checkInstallation(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read installation: %w", err)
 	}
-	if err := g.keys.Verify(row.KeyCheck.String); err != nil {
+	if err := g.keys().Verify(row.KeyCheck.String); err != nil {
 		return err
 	}
 	if (row.Simulated == 1) != g.opts.Simulated {
@@ -112,17 +117,28 @@ func (g *Gateway) checkInstallation(ctx context.Context) error {
 	return nil
 }
 
-// Reload reads the directory again.
+// Reload reads the directory again, and the key file when a secret was sealed with a key that it got meanwhile.
 func (g *Gateway) Reload(ctx context.Context) error {
 	g.reload.Lock()
 	defer g.reload.Unlock()
-	d, err := loadDirectory(ctx, g.store.Read(), g.keys)
+	d, err := loadDirectory(ctx, g.store.Read(), g.keys())
+	if errors.Is(err, keyring.ErrUnknownKey) && g.opts.LoadKeys != nil {
+		keys, loadErr := g.opts.LoadKeys()
+		if loadErr != nil {
+			return errors.Join(err, loadErr)
+		}
+		g.keyring.Store(keys)
+		d, err = loadDirectory(ctx, g.store.Read(), keys)
+	}
 	if err != nil {
 		return err
 	}
 	g.directory.Store(d)
 	return nil
 }
+
+// keys are the keys as of the last reload.
+func (g *Gateway) keys() *keyring.Keyring { return g.keyring.Load() }
 
 // Directory is the configuration as of the last reload.
 func (g *Gateway) Directory() *Directory { return g.directory.Load() }

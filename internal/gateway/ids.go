@@ -10,8 +10,9 @@ import (
 )
 
 // idBlock is how many ids of a kind are reserved at once, outside the money transactions, so that every id is known
-// before a body is built and signed. What a process doesn't use up is lost: ids have gaps.
-const idBlock = 1000
+// before a body is built and signed. What a process doesn't use up is lost: ids have gaps. A reservation is a commit of
+// its own, so a block must last for many batches.
+const idBlock = 10_000
 
 // idKind names a counter in table id_counter.
 type idKind string

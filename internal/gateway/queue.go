@@ -58,15 +58,16 @@ func (q *queue) put(items []*item) error {
 		return ErrBusy
 	}
 	q.items = append(q.items, items...)
-	q.filled.Signal()
+	q.filled.Broadcast() // which writer may start depends on how much there is
 	return nil
 }
 
-// take waits for items and returns up to MaxBatch of them; none when the queue is closed and empty.
-func (q *queue) take() []*item {
+// take waits until at least that many items are there and returns up to MaxBatch of them; fewer, or none, only when the
+// queue is closed.
+func (q *queue) take(atLeast int) []*item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.items) == 0 && !q.closed {
+	for len(q.items) < atLeast && !q.closed {
 		q.filled.Wait()
 	}
 	n := min(len(q.items), MaxBatch)
@@ -75,7 +76,7 @@ func (q *queue) take() []*item {
 	clear(q.items[rest:])
 	q.items = q.items[:rest]
 	if rest > 0 {
-		q.filled.Signal() // another writer can start
+		q.filled.Broadcast()
 	}
 	return batch
 }
@@ -111,10 +112,10 @@ func (g *Gateway) submit(_ context.Context, items []*item) error {
 
 // writeBatches is one writer: it takes what queued up while its last commit ran. No timer: a lone request is a batch
 // of one.
-func (g *Gateway) writeBatches() {
+func (g *Gateway) writeBatches(atLeast int) {
 	defer g.writers.Done()
 	for {
-		items := g.queue.take()
+		items := g.queue.take(atLeast)
 		if len(items) == 0 {
 			return
 		}

@@ -22,10 +22,11 @@ import (
 	"github.com/galla-gateway/galla/internal/web"
 )
 
-// Config of an Instance. Everything but Handler is required, DefaultMerchant may be "".
+// Config of an Instance. Store, Keys, Now, Logger and the two addresses are required.
 type Config struct {
 	Store           *store.Store
 	Keys            *keyring.Keyring
+	LoadKeys        func() (*keyring.Keyring, error) // nil: the keys stay
 	Now             func() time.Time
 	Logger          *slog.Logger
 	Simulated       bool
@@ -60,7 +61,7 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 	i := &Instance{config: c}
 	var delivery atomic.Pointer[lane.Lane]
 	g, err := gateway.Open(ctx, c.Store, c.Keys, gateway.Options{
-		Now: c.Now, Logger: c.Logger, Simulated: c.Simulated, OnFatal: c.OnFatal,
+		Now: c.Now, Logger: c.Logger, Simulated: c.Simulated, OnFatal: c.OnFatal, LoadKeys: c.LoadKeys,
 		OnPostback: func() {
 			if l := delivery.Load(); l != nil {
 				l.Wake()
