@@ -59,9 +59,10 @@ func (t Transfer) Apply(fact evidence.Fact, now time.Time) Transfer {
 	return next
 }
 
-// Reverse returns the transfer after the bank took it back.
+// Reverse returns the transfer after the bank took it back, also after a person released what it took back before.
 func (t Transfer) Reverse() Transfer {
 	t.Marks |= MarkReversed
+	t.Released &^= MarkReversed
 	switch t.State {
 	case Credited, Disputed:
 		t.State = Disputed

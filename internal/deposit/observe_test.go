@@ -156,3 +156,13 @@ func TestOnBooks(t *testing.T) {
 		}
 	}
 }
+
+// What a person released is reversed again by the bank's next word.
+func TestReverseAfterRelease(t *testing.T) {
+	for _, before := range []TransferState{Observed, Credited} {
+		reversed := Transfer{ID: 1, State: before}.Reverse()
+		if again := reversed.Release().Reverse(); again != reversed {
+			t.Errorf("%s: got %+v, want %+v", before, again, reversed)
+		}
+	}
+}

@@ -91,6 +91,7 @@ type rereadRow struct {
 // retryTransfer folds an item that is evidence of a transfer, with its reference locked as Observe has it.
 func (g *Gateway) retryTransfer(ctx context.Context, id int64, item EvidenceItem) (EvidenceStatus, error) {
 	var result EvidenceResult
+	item = g.Directory().inItsWorld(item)
 	err := g.act(ctx, refKey{item.Rail, item.Number}, func(b *batch, ref *refState) error {
 		result = EvidenceResult{EvidenceID: id, Status: EvidenceRefused, Reason: item.Reason}
 		if err := b.loadShownOn(ref); err != nil {

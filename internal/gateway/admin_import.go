@@ -84,7 +84,8 @@ func (p *Preview) Observe(ctx context.Context, items []EvidenceItem) ([]Evidence
 		return nil, err
 	}
 	results := make([]EvidenceResult, len(items))
-	for i, item := range items {
+	for i := range items {
+		item := p.g.Directory().inItsWorld(items[i])
 		if known, ok := p.known[item.Fingerprint]; ok {
 			results[i] = repeated(&evidenceItem{EvidenceItem: item, id: neverStored}, known)
 			continue
@@ -136,7 +137,8 @@ func (p *Preview) loadEvidence(ctx context.Context, items []EvidenceItem) error 
 // loadTransfers reads the stored transfers on the items' references.
 func (p *Preview) loadTransfers(ctx context.Context, items []EvidenceItem) error {
 	wanted := []referenceRow{}
-	for _, item := range items {
+	for i := range items {
+		item := p.g.Directory().inItsWorld(items[i])
 		key := refKey{item.Rail, item.Number}
 		if _, known := p.seen[key]; !known && item.Outcome == evidence.Credit {
 			wanted = append(wanted, referenceRow{Rail: int(key.rail), Number: key.number})

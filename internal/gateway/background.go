@@ -6,8 +6,10 @@ import (
 	"fmt"
 
 	"github.com/galla-gateway/galla/internal/deposit"
+	"github.com/galla-gateway/galla/internal/merchant"
 	"github.com/galla-gateway/galla/internal/method"
 	"github.com/galla-gateway/galla/internal/store"
+	"github.com/galla-gateway/galla/money"
 )
 
 // rollUpAccounts bounds the ledger accounts that one round of RollUp folds.
@@ -43,31 +45,58 @@ func (g *Gateway) Expire(ctx context.Context) error {
 }
 
 // Sweep judges again what waits on a number that has a claimable transfer. The reference lock makes that impossible, so
-// it should find nothing, and alarms when it does.
+// it should find nothing but what a change of configuration made fit, and alarms when it credits. It also judges what was
+// held for recovery by a server that didn't know yet that recovery had ended.
 func (g *Gateway) Sweep(ctx context.Context) error {
-	missed, err := g.store.Read().ListMissed(ctx, store.ListMissedParams{Now: g.now().UnixMicro(), Size: MaxBatch})
-	if err != nil {
-		return fmt.Errorf("sweep: %w", err)
+	if !g.Directory().Recovery {
+		if _, err := g.judgeRecovered(ctx, actorRules); err != nil {
+			return fmt.Errorf("sweep: %w", err)
+		}
 	}
-	for _, row := range missed {
-		credited := false
-		err := g.act(ctx, refKey{method.Rail(row.Rail), row.Number}, func(b *batch, ref *refState) error {
-			before := len(b.out.deposits)
-			if err := b.settle(ref); err != nil {
-				return err
-			}
-			credited = len(b.out.deposits) > before
-			return nil
-		})
+	// Claims beside transfers of others stay in the list, so all of it is gone through, and only what fits costs a
+	// transaction.
+	for after := int64(0); ; {
+		missed, err := g.store.Read().ListMissed(ctx, store.ListMissedParams{Now: g.now().UnixMicro(), After: after, Size: MaxBatch})
 		if err != nil {
 			return fmt.Errorf("sweep: %w", err)
 		}
-		if credited {
-			g.counters.SweepFound.Add(1)
-			g.log.Error("sweep.found_missed_claim", "claim_id", row.ID)
+		for _, row := range missed {
+			after = row.ID
+			if !g.Directory().fitsRow(row) {
+				continue
+			}
+			if err := g.sweep(ctx, row); err != nil {
+				return fmt.Errorf("sweep: %w", err)
+			}
+		}
+		if len(missed) < MaxBatch {
+			return nil
 		}
 	}
-	return nil
+}
+
+func (d *Directory) fitsRow(row store.ListMissedRow) bool {
+	m, ok := d.Merchant(merchant.ID(row.MerchantID))
+	claim := deposit.Claim{Method: row.Method, Amount: money.Money{Currency: money.Currency(row.Currency)}}
+	transfer := deposit.Transfer{AccountID: deposit.AccountID(row.AccountID), Amount: money.Money{Currency: money.Currency(row.TransferCurrency)}}
+	return ok && d.fits(m, claim, transfer)
+}
+
+func (g *Gateway) sweep(ctx context.Context, row store.ListMissedRow) error {
+	credited := false
+	err := g.act(ctx, refKey{method.Rail(row.Rail), row.Number}, func(b *batch, ref *refState) error {
+		before := len(b.out.deposits)
+		if err := b.settle(ref); err != nil {
+			return err
+		}
+		credited = len(b.out.deposits) > before
+		return nil
+	})
+	if err == nil && credited {
+		g.counters.SweepFound.Add(1)
+		g.log.Error("sweep.found_missed_claim", "claim_id", row.ID)
+	}
+	return err
 }
 
 // RollUp folds the open deltas of ledger accounts into their balances, each account in a transaction of its own. The

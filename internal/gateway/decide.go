@@ -11,6 +11,9 @@ import (
 	"github.com/galla-gateway/galla/internal/wallet"
 )
 
+// errUnknownMerchant: a claim is of a merchant that this process's directory doesn't know yet.
+var errUnknownMerchant = fmt.Errorf("merchant is unknown: %w", errMissingLedgerAccount)
+
 // actorRules is the actor of automatic decisions.
 const actorRules = "rules"
 
@@ -124,7 +127,7 @@ func repeated(e *evidenceItem, known store.LoadEvidenceRow) EvidenceResult {
 func (b *batch) credit(e *evidenceItem, ref *refState, result *EvidenceResult) error {
 	fact := evidence.Fact{
 		Amount: e.Amount, AccountID: int64(e.AccountID), OccurredAt: e.OccurredAt, Precision: e.Precision,
-		Payer: e.Payer, Strength: e.Strength, Internal: b.dir.isOwn(e.Payer),
+		Payer: e.Payer, Strength: e.Strength, Internal: b.dir.isOwn(e.Payer, e.AccountID),
 	}
 	before := ref.transfer
 	if before == nil {
@@ -214,7 +217,7 @@ func compareBool(x, y bool) int {
 func (b *batch) judge(c *claimState, ref *refState) (deposit.Verdict, deposit.Facts, error) {
 	m, ok := b.dir.Merchant(c.MerchantID)
 	if !ok {
-		return deposit.Verdict{}, deposit.Facts{}, fmt.Errorf("claim of unknown merchant %d", c.MerchantID)
+		return deposit.Verdict{}, deposit.Facts{}, fmt.Errorf("%w: claim of merchant %d", errUnknownMerchant, c.MerchantID)
 	}
 	payer := payerKey{c.MerchantID, c.Payer}
 	f := deposit.Facts{

@@ -48,7 +48,7 @@ type Directory struct {
 	tokens     map[[32]byte]*Source
 	ledger     map[ledger.AccountKey]int64
 	rates      map[[2]money.Currency]money.Rate
-	own        map[string]bool // identifiers of our wallets: money from them is internal
+	own        map[ownWallet]bool // our wallets: money from them is internal
 	hash       func(purpose, secret string) [][32]byte
 }
 
@@ -86,6 +86,12 @@ type account struct {
 	wallet.Account
 	wallets []*wallet.Wallet
 	shared  bool // serves several merchants
+}
+
+// ownWallet is the identifier of a wallet of ours. Sandbox wallets have invented ones.
+type ownWallet struct {
+	sandbox    bool
+	identifier string
 }
 
 // MerchantBySlug finds a merchant by its slug.
@@ -193,12 +199,25 @@ func (d *Directory) fits(m *Merchant, claim deposit.Claim, transfer deposit.Tran
 	return false
 }
 
-// isOwn reports whether a payer, as a bank names it, is one of our wallets: its identifier, or a UPI address made of the
-// wallet's phone number (6234234234@ybl).
-func (d *Directory) isOwn(payer string) bool {
-	payer = strings.ToLower(payer)
+// isOwn reports whether a payer, as a bank names it on an account, is one of our wallets: its identifier, or a UPI
+// address made of the wallet's phone number (6234234234@ybl).
+func (d *Directory) isOwn(payer string, on deposit.AccountID) bool {
+	payer, sandbox := strings.ToLower(payer), d.isSandbox(on)
 	local, _, _ := strings.Cut(payer, "@")
-	return payer != "" && (d.own[payer] || d.own[local])
+	return payer != "" && (d.own[ownWallet{sandbox, payer}] || d.own[ownWallet{sandbox, local}])
+}
+
+func (d *Directory) isSandbox(id deposit.AccountID) bool {
+	a, ok := d.accounts[wallet.AccountID(id)]
+	return ok && a.Sandbox
+}
+
+// inItsWorld puts evidence of a sandbox account on the sandbox's rails.
+func (d *Directory) inItsWorld(item EvidenceItem) EvidenceItem {
+	if d.isSandbox(item.AccountID) {
+		item.Rail = item.Rail.Sandbox()
+	}
+	return item
 }
 
 func (d *Directory) shared(id deposit.AccountID) bool {
@@ -218,7 +237,7 @@ func loadDirectory(ctx context.Context, q *store.Queries, keys *keyring.Keyring)
 		merchants: map[merchant.ID]*Merchant{}, bySlug: map[string]*Merchant{}, byDomain: map[string]*Merchant{},
 		apiSecrets: map[[32]byte]apiSecret{}, accounts: map[wallet.AccountID]*account{}, wallets: map[wallet.ID]*wallet.Wallet{},
 		sources: map[int64]*Source{}, tokens: map[[32]byte]*Source{}, ledger: map[ledger.AccountKey]int64{},
-		rates: map[[2]money.Currency]money.Rate{}, own: map[string]bool{}, hash: keys.Hashes,
+		rates: map[[2]money.Currency]money.Rate{}, own: map[ownWallet]bool{}, hash: keys.Hashes,
 	}}
 	// The revision is read first: a change during the load is then seen as a newer revision and loaded again.
 	installation, err := q.GetInstallation(ctx)
@@ -257,7 +276,9 @@ func (l *loader) merchantRows(ctx context.Context) error {
 	}
 	domains, err := l.q.ListMerchantDomains(ctx)
 	for _, row := range domains {
-		l.d.byDomain[row.Host] = l.d.merchants[merchant.ID(row.MerchantID)]
+		if m := l.d.merchants[merchant.ID(row.MerchantID)]; m != nil { // else it was added since: the next load has it
+			l.d.byDomain[row.Host] = m
+		}
 	}
 	return err
 }
@@ -331,7 +352,7 @@ func (l *loader) walletRows(ctx context.Context) error {
 		}
 		l.d.wallets[w.ID] = w
 		l.d.walletList = append(l.d.walletList, w)
-		l.d.own[strings.ToLower(w.Identifier)] = true
+		l.d.own[ownWallet{w.Sandbox, strings.ToLower(w.Identifier)}] = true
 		if a := l.d.accounts[w.AccountID]; a != nil {
 			a.wallets = append(a.wallets, w)
 		}

@@ -9,8 +9,12 @@ import (
 // Activate judges claims and answers each. A result's error is a fault of that claim alone.
 func (g *Gateway) Activate(ctx context.Context, requests []ClaimRequest) ([]ClaimResult, error) {
 	items := make([]*item, len(requests))
-	for i := range requests {
-		items[i] = &item{claim: newClaimItem(requests[i])}
+	dir := g.Directory()
+	for i, request := range requests {
+		if m, ok := dir.Merchant(request.MerchantID); ok && m.Sandbox {
+			request.Method.Rail = request.Method.Rail.Sandbox()
+		}
+		items[i] = &item{claim: newClaimItem(request)}
 	}
 	if err := g.submit(ctx, items); err != nil {
 		return nil, err
@@ -25,8 +29,9 @@ func (g *Gateway) Activate(ctx context.Context, requests []ClaimRequest) ([]Clai
 // Observe stores evidence, and credits the claims that waited for it.
 func (g *Gateway) Observe(ctx context.Context, observations []EvidenceItem) ([]EvidenceResult, error) {
 	items := make([]*item, len(observations))
+	dir := g.Directory()
 	for i := range observations {
-		items[i] = &item{evidence: &evidenceItem{EvidenceItem: observations[i]}}
+		items[i] = &item{evidence: &evidenceItem{EvidenceItem: dir.inItsWorld(observations[i])}}
 	}
 	if err := g.submit(ctx, items); err != nil {
 		return nil, err

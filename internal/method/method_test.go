@@ -72,6 +72,9 @@ func TestRailNumbers(t *testing.T) {
 			t.Errorf("RailByName(%q) = %d", name, r)
 		}
 	}
+	if sandbox := RailIndia.Sandbox(); sandbox != 129 || sandbox.Sandbox() != sandbox || sandbox.String() != "sandbox in.rrn" {
+		t.Errorf("the sandbox of in.rrn is %d, %s", sandbox, sandbox)
+	}
 	if Rail(0).String() != "unknown" || Rail(200).String() != "unknown" {
 		t.Error("unknown rails have a name")
 	}

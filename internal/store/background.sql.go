@@ -167,26 +167,32 @@ func (q *Queries) ListHeldForReason(ctx context.Context, arg ListHeldForReasonPa
 }
 
 const listMissed = `-- name: ListMissed :many
-SELECT c.id, r.rail, r.number FROM claim c
+SELECT c.id, r.rail, r.number, c.merchant_id, c.method, c.currency, t.account_id, t.currency AS transfer_currency FROM claim c
 JOIN transfer t ON t.reference_id = c.reference_id
 JOIN reference r ON r.id = c.reference_id
-WHERE c.state = 'waiting' AND t.state = 'observed' AND c.expires_at > $1
-ORDER BY c.id LIMIT $2
+WHERE c.state = 'waiting' AND t.state = 'observed' AND c.expires_at > $1 AND c.id > $2
+ORDER BY c.id LIMIT $3
 `
 
 type ListMissedParams struct {
-	Now  int64
-	Size int32
+	Now   int64
+	After int64
+	Size  int32
 }
 
 type ListMissedRow struct {
-	ID     int64
-	Rail   int16
-	Number string
+	ID               int64
+	Rail             int16
+	Number           string
+	MerchantID       int64
+	Method           string
+	Currency         string
+	AccountID        int64
+	TransferCurrency string
 }
 
 func (q *Queries) ListMissed(ctx context.Context, arg ListMissedParams) ([]ListMissedRow, error) {
-	rows, err := q.db.QueryContext(ctx, listMissed, arg.Now, arg.Size)
+	rows, err := q.db.QueryContext(ctx, listMissed, arg.Now, arg.After, arg.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +200,16 @@ func (q *Queries) ListMissed(ctx context.Context, arg ListMissedParams) ([]ListM
 	var items []ListMissedRow
 	for rows.Next() {
 		var i ListMissedRow
-		if err := rows.Scan(&i.ID, &i.Rail, &i.Number); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Rail,
+			&i.Number,
+			&i.MerchantID,
+			&i.Method,
+			&i.Currency,
+			&i.AccountID,
+			&i.TransferCurrency,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

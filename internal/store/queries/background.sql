@@ -17,10 +17,10 @@ WHERE c.state = 'held' AND c.reason = sqlc.arg(reason) AND c.id > sqlc.arg(after
 ORDER BY c.id LIMIT sqlc.arg(size);
 
 -- name: ListMissed :many
-SELECT c.id, r.rail, r.number FROM claim c
+SELECT c.id, r.rail, r.number, c.merchant_id, c.method, c.currency, t.account_id, t.currency AS transfer_currency FROM claim c
 JOIN transfer t ON t.reference_id = c.reference_id
 JOIN reference r ON r.id = c.reference_id
-WHERE c.state = 'waiting' AND t.state = 'observed' AND c.expires_at > sqlc.arg(now)
+WHERE c.state = 'waiting' AND t.state = 'observed' AND c.expires_at > sqlc.arg(now) AND c.id > sqlc.arg(after)
 ORDER BY c.id LIMIT sqlc.arg(size);
 
 -- name: ListAccountsWithDeltas :many
