@@ -29,7 +29,7 @@ const backupFormat = 1
 // backupTables are all tables of the schema, each after those that it refers to.
 var backupTables = []string{
 	"installation", "id_counter", "merchant", "merchant_domain", "merchant_key", "receiving_account", "wallet",
-	"wallet_merchant", "assignment", "source", "sender_header", "conversion_rate", "reference", "evidence", "transfer", "disputed_transfer",
+	"wallet_merchant", "assignment", "source", "sender_header", "conversion_rate", "reference", "evidence", "transfer",
 	"disputed_transfer", "claim", "deposit", "ledger_account", "posting", "balance_delta", "transition", "postback", "postback_attempt",
 }
 
