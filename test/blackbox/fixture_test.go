@@ -76,7 +76,7 @@ var sourceKinds = []string{"transfers", "sms", "android_income_sms_gateway", "sm
 // newWorld makes one with the commands that scripts use, while the server runs.
 func newWorld(t *testing.T, database string) *world {
 	t.Helper()
-	w := &world{t: t, galla: process.New(t, database), receiver: newReceiver(t), sources: map[string]source{}, said: newSaid(t), numbers: new(int)}
+	w := &world{t: t, galla: process.New(t, database, "GALLA_LOG_LEVEL=debug"), receiver: newReceiver(t), sources: map[string]source{}, said: newSaid(t), numbers: new(int)}
 	w.galla.OnLine = w.said.hear
 	w.server = w.galla.Serve()
 	w.shop = w.addMerchant("shop")

@@ -137,7 +137,7 @@ func importBeside(w *world) {
 	if other != (imported{Rows: 1, Conflict: 1}) { // on another account: one of the two reports is wrong
 		w.t.Errorf("on another account %+v", other)
 	}
-	if got := w.imports(w.statement("01/01/26,10:00,UPI-REV-"+credited+",,,500.00,1.00")); got != (imported{Rows: 1, Refused: 1}) {
+	if got := w.imports(w.statement("01/01/26,10:00,UPI-REV-" + credited + ",,,500.00,1.00")); got != (imported{Rows: 1, Refused: 1}) {
 		w.t.Errorf("reversal %+v", got)
 	}
 	w.wantClaim("import-credited", "importer", credited, "500", okJSON("500")) // who was told ok keeps it

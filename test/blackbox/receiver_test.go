@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 )
 
 // delivery is a request that the receiver got.
@@ -13,6 +14,7 @@ type delivery struct {
 	path   string
 	header http.Header
 	body   string
+	at     time.Time
 }
 
 // receiver is a merchant's endpoint for postbacks. It answers {"status":"ok"} unless it was told otherwise for that order.
@@ -39,7 +41,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	r.mu.Lock()
-	r.got = append(r.got, delivery{request.URL.Path, request.Header.Clone(), string(body)})
+	r.got = append(r.got, delivery{request.URL.Path, request.Header.Clone(), string(body), time.Now()})
 	answer := func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"status":"ok"}`) }
 	if next := r.answers[request.URL.Path]; len(next) > 0 {
 		answer, r.answers[request.URL.Path] = next[0], next[1:]
