@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -23,6 +24,9 @@ func decodeSMSGate(body []byte) ([]Message, error) {
 	var messages []Message
 	for _, raw := range items {
 		messages = append(messages, smsGateEvent(raw)...)
+		if len(messages) > MaxItems { // batches in an array: each alone was small enough
+			return nil, &DecodeError{http.StatusUnprocessableEntity, fmt.Sprintf("more than %d messages; send them in several requests", MaxItems)}
+		}
 	}
 	return messages, nil
 }

@@ -270,3 +270,17 @@ func TestFingerprintFramesItsParts(t *testing.T) {
 		t.Errorf("fingerprint %s, want %s", got, golden)
 	}
 }
+
+// Batches in an array don't multiply the limit on items.
+func TestSMSGateBatchesInAnArray(t *testing.T) {
+	message := `{"message":"x","sender":"y"}`
+	batch := `{"event":"sms:batch:received","payload":{"messages":[` + strings.Repeat(message+",", MaxItems/2-1) + message + `]}}`
+	for batches, ok := range map[int]bool{1: true, 2: true, 3: false} {
+		body := "[" + strings.Repeat(batch+",", batches-1) + batch + "]"
+		messages, err := DecodeMessages(SourceSMSGate, "", nil, []byte(body), "secret", time.Now())
+		var refused *DecodeError
+		if ok && (err != nil || len(messages) != batches*MaxItems/2) || !ok && (!errors.As(err, &refused) || refused.Status != 422) {
+			t.Errorf("%d batches: %d messages, %v", batches, len(messages), err)
+		}
+	}
+}
