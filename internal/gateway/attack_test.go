@@ -153,3 +153,21 @@ func TestPanicCostsItsRequest(t *testing.T) {
 		}
 	})
 }
+
+// A person in a hurry accepts the wrong one of two contested claims: money never goes to a merchant whose it can't be.
+func TestAcceptNeverCreditsAnotherMerchantsMoney(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		w.observe(w.credit("321302038123", "500")) // on an account of merchant shop alone
+		foreign := claimRequest("o1", "guesser", "321302038123", "500")
+		foreign.MerchantID = other
+		w.wantClaim(foreign, deposit.Waiting, deposit.ReasonNoTransfer)
+		own := w.wantClaim(claimRequest("o1", "p1", "321302038123", "500"), deposit.Held, deposit.ReasonContested)
+		guess := w.wantClaim(foreign, deposit.Held, deposit.ReasonContested)
+		_, err := w.g.ResolveClaim(context.Background(), guess.ClaimID, true, "operator", "looks right")
+		w.refused(err, "other_account", "account 1")
+		_, err = w.g.ResolveClaim(context.Background(), own.ClaimID, true, "operator", "it is theirs")
+		w.must(err)
+		w.wantClaim(foreign, deposit.Refused, deposit.ReasonCredited)
+		w.clean()
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,6 +87,13 @@ type account struct {
 	wallet.Account
 	wallets []*wallet.Wallet
 	shared  bool // serves several merchants
+}
+
+// servedBy reports whether the account has a wallet, of whatever method and state, that serves the merchant.
+func (d *Directory) servedBy(id merchant.ID, on deposit.AccountID) bool {
+	m, known := d.Merchant(id)
+	a := d.accounts[wallet.AccountID(on)]
+	return known && a != nil && slices.ContainsFunc(a.wallets, func(w *wallet.Wallet) bool { return w.Serves(m.Merchant) })
 }
 
 // ownWallet is the identifier of a wallet of ours. Sandbox wallets have invented ones.

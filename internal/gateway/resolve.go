@@ -51,6 +51,9 @@ func (g *Gateway) ResolveClaim(ctx context.Context, id deposit.ClaimID, accept b
 		if ref.transfer.Amount.Currency != c.Amount.Currency {
 			return refuse("currency", "claim %d is in %s, the transfer in %s", id, c.Amount.Currency, ref.transfer.Amount.Currency)
 		}
+		if !b.dir.servedBy(c.MerchantID, ref.transfer.AccountID) {
+			return refuse("other_account", "the transfer of claim %d is on account %d, which has no wallet of its merchant", id, ref.transfer.AccountID)
+		}
 		if err := b.accept(c, ref, personFacts(reason), deposit.ReasonPerson, actor); err != nil {
 			return err
 		}
