@@ -52,11 +52,16 @@ func (g *Gateway) Offer(ctx context.Context, r OfferRequest) (Offer, error) {
 	err = g.write(ctx, func(ctx context.Context, q *store.Queries) error {
 		// Two requests of one payer at once: the second finds what the first assigned.
 		current, err := g.assigned(ctx, q, r)
-		if err != nil || current != assigned {
-			if w, again, ok := wallet.Choose(candidates, current); ok && err == nil {
+		if err != nil {
+			return err
+		}
+		if current != assigned {
+			if w, again, ok := wallet.Choose(candidates, current); ok {
 				chosen, reason = w, again
 			}
-			return err
+			if chosen.ID == current {
+				return nil // what is shown is remembered already
+			}
 		}
 		return q.SaveAssignment(ctx, store.SaveAssignmentParams{
 			MerchantID: int64(r.Merchant.ID), Payer: r.Payer, Method: r.Method.Name, Currency: string(r.Currency),
