@@ -48,6 +48,9 @@ func NewMetrics(g *gateway.Gateway, now func() time.Time) *Metrics {
 	return m
 }
 
+// Register adds what another part of the process measures. It panics when a name is taken.
+func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
+
 // Handler serves /metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

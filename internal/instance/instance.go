@@ -101,6 +101,7 @@ func (i *Instance) listen() error {
 		base = i.Addr
 	}
 	metrics := api.NewMetrics(i.Gateway, i.config.Now)
+	metrics.Register(&postbackMetrics{i.lane, i.Gateway, i.config.Now})
 	edge := api.New(api.Config{
 		Gateway: i.Gateway, BaseHost: base, DefaultMerchant: i.config.DefaultMerchant,
 		TrustedProxies: i.config.TrustedProxies, Now: i.config.Now,
