@@ -186,8 +186,8 @@ func (im *importing) flush(ctx context.Context) error {
 	if len(im.chunk) == 0 {
 		return nil
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
 	}
 	results, err := im.observe(ctx, im.chunk)
 	if err != nil {

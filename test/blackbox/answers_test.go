@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -81,6 +82,7 @@ func TestAnswers(t *testing.T) {
 		w.tell("corrections", corrections)
 		w.tell("typos", typos)
 		w.tell("one number, one credit", oneCredit)
+		w.tell("many at once", manyAtOnce)
 		w.tell("holds", holds)
 		w.tell("waiting limit", waitingLimit)
 		w.tell("create", create)
@@ -189,6 +191,31 @@ func oneCredit(w *world) {
 	})
 	if got.body != possibleJSON { // the money is on a wallet that isn't other's: nothing tells that it is there
 		w.t.Errorf("another merchant's claim: %s", got.body)
+	}
+}
+
+// manyAtOnce: of orders that claim one number at the same moment, over connections of their own, one is credited.
+func manyAtOnce(w *world) {
+	const orders = 40
+	number := w.number()
+	w.pay(number, "500")
+	answers := make([]string, orders)
+	var group sync.WaitGroup
+	for i := range orders {
+		group.Go(func() {
+			answers[i] = w.do(call{path: w.activatePath(), body: claimBody(fmt.Sprint("many-", i), fmt.Sprint("payer-", i), number, "500")}).body
+		})
+	}
+	group.Wait()
+	counts := map[string]int{}
+	for _, answer := range answers {
+		counts[answer]++
+	}
+	if counts[okJSON("500")] != 1 || counts[failJSON(refusedText)] != orders-1 {
+		w.t.Errorf("answers %v", counts)
+	}
+	for i, before := range answers {
+		w.wantClaim(fmt.Sprint("many-", i), fmt.Sprint("payer-", i), number, "500", before)
 	}
 }
 
