@@ -39,9 +39,32 @@ func DecodeMessages(
 		}
 		return decodeSMSGate(body)
 	case SourceSMSForward:
-		return decodeSMSForwarder(body, secret)
+		return decodeSMSForwarder(body, func(sign, timestamp string) bool { return smsForwarderSignOK(sign, timestamp, secret) })
 	}
 	return nil, &DecodeError{http.StatusUnprocessableEntity, fmt.Sprintf("a source of kind %q sends no messages", kind)}
+}
+
+// DecodeStored reads the Raw of one Message again. Its signature, where the item itself carries one, was right when it
+// came, and the secret may have been changed since.
+func DecodeStored(kind SourceKind, raw []byte, now time.Time) (Message, bool) {
+	var messages []Message
+	var err error
+	switch kind {
+	case SourceSMSForward:
+		messages, err = decodeSMSForwarder(raw, func(string, string) bool { return true })
+	case SourceSMSGate:
+		if fields, parseErr := parseObject(raw); parseErr == nil && fields.raw("event") == nil {
+			messages = []Message{finish(raw, fields, smsGateMessage)} // of a batch
+			break
+		}
+		messages, err = decodeSMSGate(raw)
+	default:
+		messages, err = DecodeMessages(kind, "", http.Header{}, raw, "", now)
+	}
+	if err != nil || len(messages) != 1 || messages[0].Problem != "" {
+		return Message{}, false
+	}
+	return messages[0], true
 }
 
 // decodeItems cuts the body and reads each item by itself.

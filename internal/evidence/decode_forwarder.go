@@ -93,14 +93,14 @@ func smsGateMessage(o object) (m Message, err error) {
 
 // decodeSMSForwarder reads a webhook of SmsForwarder: a form, or JSON when its user wrote a JSON template. sign covers
 // the timestamp only; an empty one is what the app sends without a secret.
-func decodeSMSForwarder(body []byte, secret string) ([]Message, error) {
+func decodeSMSForwarder(body []byte, signed signCheck) ([]Message, error) {
 	trimmed := bytes.Trim(bytes.TrimPrefix(body, utf8BOM), jsonSpace)
 	if len(trimmed) > 0 && trimmed[0] != '{' && trimmed[0] != '[' {
 		fields, err := parseForm(trimmed)
 		if err != nil {
 			return nil, err
 		}
-		return smsForwarderItems([]smsForwarderItem{{trimmed, fields, nil}}, secret)
+		return smsForwarderItems([]smsForwarderItem{{trimmed, fields, nil}}, signed)
 	}
 	items, err := splitItems(body)
 	if err != nil {
@@ -110,7 +110,7 @@ func decodeSMSForwarder(body []byte, secret string) ([]Message, error) {
 	for _, raw := range items {
 		list = append(list, smsForwarderJSON(raw))
 	}
-	return smsForwarderItems(list, secret)
+	return smsForwarderItems(list, signed)
 }
 
 type smsForwarderItem struct {
@@ -164,14 +164,14 @@ func smsForwarderContent(fields map[string]string) string {
 	return ""
 }
 
-func smsForwarderItems(items []smsForwarderItem, secret string) ([]Message, error) {
+func smsForwarderItems(items []smsForwarderItem, signed signCheck) ([]Message, error) {
 	messages := make([]Message, 0, len(items))
 	for _, item := range items {
 		if item.err != nil {
 			messages = append(messages, malformed(item.raw, item.err))
 			continue
 		}
-		if sign := item.fields["sign"]; sign != "" && !smsForwarderSignOK(sign, item.fields["timestamp"], secret) {
+		if sign := item.fields["sign"]; sign != "" && !signed(sign, item.fields["timestamp"]) {
 			return nil, &DecodeError{http.StatusUnauthorized, "sign is wrong; set the app's secret to the token of this source"}
 		}
 		m := Message{
@@ -193,6 +193,9 @@ func smsForwarderItems(items []smsForwarderItem, secret string) ([]Message, erro
 	}
 	return messages, nil
 }
+
+// signCheck decides whether the sign of an item is right.
+type signCheck func(sign, timestamp string) bool
 
 // smsForwarderSignOK compares with base64(HMAC-SHA256(secret, timestamp "\n" secret)). The app URL-encodes that value
 // before it puts it into a form, which encodes again, so after form decoding it may still be encoded once.

@@ -284,3 +284,35 @@ func TestSMSGateBatchesInAnArray(t *testing.T) {
 		}
 	}
 }
+
+// What was taken is read again as it was: without its request's signature, whatever the source's token is now, and also
+// a message of a batch, of which nothing but its own item is stored.
+func TestDecodeStored(t *testing.T) {
+	form := url.Values{"from": {"VM-HDFCBK-S"}, "content": {"hello"}, "timestamp": {"1768556698000"}, "sign": {forwarderSign("1768556698000", testSecret)}}.Encode()
+	asJSON := `{"from":"VM-HDFCBK-S","content":"hello","timestamp":"1768556698000","sign":"` + forwarderSign("1768556698000", testSecret) + `"}`
+	single := `{"event":"sms:received","payload":{"sender":"VM-HDFCBK-S","message":"hello"}}`
+	batch := `{"event":"sms:batch:received","payload":{"messages":[{"message":"hello","sender":"VM-HDFCBK-S"},{"message":"b","sender":"X"}]}}`
+	for _, test := range []struct {
+		kind SourceKind
+		body string
+	}{
+		{SourceSMSForward, form}, {SourceSMSForward, asJSON}, {SourceSMSGate, single}, {SourceSMSGate, batch},
+		{SourceSMS, `{"sender":"VM-HDFCBK-S","text":"hello"}`}, {SourceIncomeSMS, `{"from":"VM-HDFCBK-S","text":"hello"}`},
+	} {
+		first, err := DecodeMessages(test.kind, "", http.Header{}, []byte(test.body), testSecret, time.Now())
+		if err != nil {
+			t.Fatal(test.body, err)
+		}
+		again, ok := DecodeStored(test.kind, first[0].Raw, time.Now())
+		if diff := cmp.Diff(first[0], again); !ok || again.Text != "hello" || diff != "" {
+			t.Errorf("%s: %v %s", test.body, ok, diff)
+		}
+	}
+	for _, broken := range []string{"", "7", "{}", "[]", single + single, `{"event":"sms:sent","payload":{}}`} {
+		for _, kind := range []SourceKind{SourceSMS, SourceSMSGate, SourceIncomeSMS, SourceSMSForward, SourceTransfers} {
+			if m, ok := DecodeStored(kind, []byte(broken), time.Now()); ok {
+				t.Errorf("%s: %q gave %+v", kind, broken, m)
+			}
+		}
+	}
+}
