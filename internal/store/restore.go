@@ -94,7 +94,7 @@ func (s *Store) Restore(ctx context.Context, b *Backup, finish func(context.Cont
 		if err := emptied(ctx, tx); err != nil {
 			return err
 		}
-		if err := b.load(ctx, tx, progress); err != nil {
+		if err := b.load(ctx, s.engine, tx, progress); err != nil {
 			return err
 		}
 		if finish == nil {
@@ -154,7 +154,7 @@ func emptied(ctx context.Context, tx DBTX) error {
 }
 
 // load inserts the rows and checks at the end that none was lost or changed.
-func (b *Backup) load(ctx context.Context, tx DBTX, progress func(done, total int64)) error {
+func (b *Backup) load(ctx context.Context, engine Engine, tx DBTX, progress func(done, total int64)) error {
 	var table *tableLoader
 	for {
 		line, err := b.line()
@@ -185,7 +185,7 @@ func (b *Backup) load(ctx context.Context, tx DBTX, progress func(done, total in
 			return b.check(end)
 		}
 		b.hash.Write(line)
-		if table, err = newTableLoader(ctx, tx, line); err != nil {
+		if table, err = newTableLoader(ctx, engine, tx, line); err != nil {
 			return err
 		}
 	}
@@ -205,6 +205,7 @@ func (b *Backup) check(end backupTrailer) error {
 // tableLoader inserts the rows of one table, many with each statement.
 type tableLoader struct {
 	ctx    context.Context
+	engine Engine
 	tx     DBTX
 	head   tableHead
 	full   string // the statement for restoreRows rows
@@ -212,8 +213,8 @@ type tableLoader struct {
 	rows   int
 }
 
-func newTableLoader(ctx context.Context, tx DBTX, line []byte) (*tableLoader, error) {
-	t := &tableLoader{ctx: ctx, tx: tx}
+func newTableLoader(ctx context.Context, engine Engine, tx DBTX, line []byte) (*tableLoader, error) {
+	t := &tableLoader{ctx: ctx, engine: engine, tx: tx}
 	if err := json.Unmarshal(line, &t.head); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBackup, err)
 	}
@@ -228,7 +229,7 @@ func newTableLoader(ctx context.Context, tx DBTX, line []byte) (*tableLoader, er
 	if !slices.Equal(slices.Sorted(slices.Values(known)), slices.Sorted(slices.Values(t.head.Columns))) {
 		return nil, fmt.Errorf("%w: its table %s has other columns", ErrBackup, t.head.Table)
 	}
-	t.full = insertText(t.head, restoreRows)
+	t.full = insertText(engine, t.head, restoreRows)
 	return t, nil
 }
 
@@ -266,7 +267,7 @@ func (t *tableLoader) flush() error {
 	}
 	statement := t.full
 	if t.rows < restoreRows {
-		statement = insertText(t.head, t.rows)
+		statement = insertText(t.engine, t.head, t.rows)
 	}
 	_, err := t.tx.ExecContext(t.ctx, statement, t.values...)
 	t.values, t.rows = t.values[:0], 0
