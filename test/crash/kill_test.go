@@ -111,8 +111,13 @@ func (w *world) cycle() {
 	server := w.galla.Serve()
 	stop := make(chan struct{})
 	var group sync.WaitGroup
+	// The shares are dealt before anybody works: from here on an order is one worker's alone.
+	var shares [workers][]*order
 	for i := range workers {
-		group.Go(func() { w.work(server, i, stop) })
+		shares[i] = w.open(i)
+	}
+	for _, share := range shares {
+		group.Go(func() { w.work(server, share, stop) })
 	}
 	time.Sleep(shortestLife + rand.N(longestLife-shortestLife))
 	server.Kill()
@@ -124,8 +129,8 @@ func (w *world) cycle() {
 }
 
 // work repeats what this worker has open, then goes on with new orders, until the server is gone.
-func (w *world) work(server *process.Server, worker int, stop <-chan struct{}) {
-	for _, o := range w.open(worker) {
+func (w *world) work(server *process.Server, open []*order, stop <-chan struct{}) {
+	for _, o := range open {
 		if !w.bring(server, o) {
 			return
 		}
