@@ -58,6 +58,12 @@ func (a *app) restore(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	switch busy, err := store.InUse(c.Context(), cfg.Database.Reveal()); {
+	case err != nil:
+		return err
+	case busy:
+		return store.ErrLocked
+	}
 	s, err := store.Open(c.Context(), cfg.Database.Reveal(), store.Create, store.Options{Exclusive: true, MaxConns: adminConns})
 	if err != nil {
 		return err

@@ -52,6 +52,28 @@ func syncCommits(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
+// InUse reports whether another Galla is connected to a PostgreSQL database now. A restore must not run beside a server:
+// that one has ids in reserve that the restore brings back. On SQLite the lock file says it (Options.Exclusive).
+func InUse(ctx context.Context, database string) (bool, error) {
+	engine, dsn, err := Parse(database)
+	if err != nil || engine != Postgres {
+		return false, err
+	}
+	config, err := pgConfig(dsn)
+	if err != nil {
+		return false, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false, classify(err, false)
+	}
+	defer conn.Close(ctx)
+	var others int
+	err = conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "+
+		"AND application_name = current_setting('application_name')").Scan(&others)
+	return others > 0, classify(err, false)
+}
+
 func pgConfig(dsn string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
