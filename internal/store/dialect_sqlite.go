@@ -108,7 +108,7 @@ func openSQLiteDB(path, synchronous string, readOnly bool) (*sql.DB, error) {
 	// Busy timeout first: the pragmas behind it may already have to wait.
 	q := url.Values{"_pragma": {
 		"busy_timeout(" + sqliteBusy + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
-		"foreign_keys(1)", "cache_size(" + sqliteCache + ")", "wal_autocheckpoint(4000)",
+		"foreign_keys(1)", "cache_size(" + sqliteCache + ")", "wal_autocheckpoint(16000)",
 	}}
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")
