@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	histories    = 40
+	histories    = 16
 	historySteps = 60
 )
 

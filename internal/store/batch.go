@@ -64,13 +64,21 @@ type fieldsKey struct {
 	columns string
 }
 
-var fieldCache sync.Map
+// fieldCache keeps what fieldsOf found. A plain map and lock: the race detector doesn't see what a sync.Map orders once
+// a package that is compiled without it, as the driver is in our race tests, uses one too.
+var fieldCache struct {
+	sync.RWMutex
+	m map[fieldsKey][]int
+}
 
 // fieldsOf finds the field of each column.
 func fieldsOf(row reflect.Type, columns []string) ([]int, error) {
 	key := fieldsKey{row, strings.Join(columns, ",")}
-	if fields, ok := fieldCache.Load(key); ok {
-		return fields.([]int), nil
+	fieldCache.RLock()
+	known, ok := fieldCache.m[key]
+	fieldCache.RUnlock()
+	if ok {
+		return known, nil
 	}
 	byName := map[string]int{}
 	for i := range row.NumField() {
@@ -85,7 +93,12 @@ func fieldsOf(row reflect.Type, columns []string) ([]int, error) {
 		}
 		fields[i] = field
 	}
-	fieldCache.Store(key, fields)
+	fieldCache.Lock()
+	defer fieldCache.Unlock()
+	if fieldCache.m == nil {
+		fieldCache.m = map[fieldsKey][]int{}
+	}
+	fieldCache.m[key] = fields
 	return fields, nil
 }
 

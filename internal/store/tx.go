@@ -191,23 +191,31 @@ func (s *session) QueryRowContext(ctx context.Context, query string, args ...any
 // statements keeps the prepared statements of SQLite's read pool; database/sql prepares them per connection.
 type statements struct {
 	db *sql.DB
-	m  sync.Map
+	mu sync.RWMutex
+	m  map[string]*sql.Stmt
 }
 
-func newStatements(db *sql.DB) *statements { return &statements{db: db} }
+func newStatements(db *sql.DB) *statements { return &statements{db: db, m: map[string]*sql.Stmt{}} }
 
 func (s *statements) get(ctx context.Context, query string) (*sql.Stmt, error) {
-	if stmt, ok := s.m.Load(query); ok {
-		return stmt.(*sql.Stmt), nil
+	s.mu.RLock()
+	stmt, ok := s.m[query]
+	s.mu.RUnlock()
+	if ok {
+		return stmt, nil
 	}
+	// Not under the lock: it may wait for a connection.
 	stmt, err := s.db.PrepareContext(ctx, sqliteText(query, fromJSON))
 	if err != nil {
 		return nil, err
 	}
-	if other, raced := s.m.LoadOrStore(query, stmt); raced {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other, raced := s.m[query]; raced {
 		stmt.Close()
-		return other.(*sql.Stmt), nil
+		return other, nil
 	}
+	s.m[query] = stmt
 	return stmt, nil
 }
 
