@@ -23,6 +23,9 @@ const (
 	expireEvery  = 5 * time.Second
 )
 
+// secondBatch is how many requests must wait for PostgreSQL's second writer to start.
+const secondBatch = 16
+
 // Options of a Gateway. Now is required.
 type Options struct {
 	Now    func() time.Time
@@ -76,11 +79,11 @@ func Open(ctx context.Context, s *store.Store, keys *keyring.Keyring, opts Optio
 	if err := g.Reload(ctx); err != nil {
 		return nil, err
 	}
-	// A second batch in flight pays on PostgreSQL only when it is a large one: what a batch costs is mostly its round
-	// trips, however many share them.
+	// A second batch in flight pays on PostgreSQL only when it isn't small: what a batch costs is mostly its round trips,
+	// however many share them.
 	starts := []int{1}
 	if s.Engine() == store.Postgres {
-		starts = append(starts, MaxBatch/2)
+		starts = append(starts, secondBatch)
 	}
 	for _, atLeast := range starts {
 		g.writers.Add(1)
