@@ -70,6 +70,10 @@ func (b *batch) knownOrder(it *claimItem, current, fresh *claimState) (done bool
 // truth is the present state of a stored claim as an answer.
 func (b *batch) truth(c *claimState) ClaimResult {
 	result := ClaimResult{ClaimID: c.ID, State: c.State, Reason: c.Reason, Amount: c.credited}
+	if c.State == deposit.Waiting && b.dir.Recovery {
+		// Whether its money came, and was credited, between the backup and now is not known.
+		result.State, result.Reason = deposit.Held, deposit.ReasonRecovery
+	}
 	if c.State == deposit.Refused || c.State == deposit.Expired {
 		result.Message = failMessage(c.Reason)
 	}

@@ -108,6 +108,8 @@ func TestBackupUnderLoadAndRestore(t *testing.T) {
 
 		// In recovery nothing is credited by itself.
 		again.wantClaim(claim(0), deposit.Accepted, deposit.ReasonMatched) // told ok before: has it for ever
+		again.wantClaim(waiting, deposit.Held, deposit.ReasonRecovery)
+		again.want("told pending, and still waiting", again.count("SELECT count(*) FROM claim WHERE order_id = 'waits' AND state = 'waiting'"), 1)
 		again.observe(again.credit("777777777777", "500"), again.credit(waiting.Key1, "500"))
 		fresh := claimRequest("fresh", "p", "777777777777", "500")
 		unseen := claimRequest("unseen", "p", "666666666666", "500")
