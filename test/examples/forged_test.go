@@ -18,6 +18,9 @@ type forgery struct {
 	body   []byte
 }
 
+// tooLong names the forgery with a megabyte behind it.
+const tooLong = "far too long"
+
 // refuses sends the receiver what it must refuse, and what it must take again.
 func (s *shop) refuses(t *testing.T, genuine delivery) {
 	url := s.receiver
@@ -26,7 +29,9 @@ func (s *shop) refuses(t *testing.T, genuine delivery) {
 	}
 	for _, f := range s.forgeries(t, genuine) {
 		code, answer := post(t, url, f.header, f.body)
-		if code == http.StatusOK || code == 0 || strings.Contains(answer, "ok") {
+		// A receiver may hang up on what is too long for it before it has read it all: that is no answer, and no ok.
+		hungUp := code == 0 && f.name != tooLong
+		if code == http.StatusOK || hungUp || strings.Contains(answer, `"ok"`) {
 			t.Errorf("%s: the example answered %d %s", f.name, code, answer)
 		}
 	}
@@ -75,7 +80,7 @@ func (s *shop) forgeries(t *testing.T, genuine delivery) []forgery {
 		{"one more space", genuine.header, append(bytes.Clone(body), ' ')},
 		{"cut short", genuine.header, body[:len(body)-1]},
 		{"nothing", genuine.header, nil},
-		{"far too long", genuine.header, append(bytes.Clone(body), bytes.Repeat([]byte(" "), 1<<20)...)},
+		{tooLong, genuine.header, append(bytes.Clone(body), bytes.Repeat([]byte(" "), 1<<20)...)},
 		{"old", s.signed(t, body, time.Now().Add(-10*time.Minute)), body},
 		{"from the future", s.signed(t, body, time.Now().Add(10*time.Minute)), body},
 		{"no id", without(galla.HeaderWebhookID), body},
