@@ -242,7 +242,7 @@ func (b *batch) judge(c *claimState, ref *refState) (deposit.Verdict, deposit.Fa
 		f.Shared, f.ShownAt = b.dir.shared(t.AccountID), b.shown[payer][t.AccountID]
 		f.Disputed = b.disputed[t.AccountID]
 		if f.Fits && transfer.State == deposit.Observed {
-			limit, err := b.overLimit(m, c, transfer)
+			limit, err := b.limits(m, c.Claim, transfer, b.dir.accounts[wallet.AccountID(transfer.AccountID)])
 			if err != nil {
 				return deposit.Verdict{}, f, err
 			}
@@ -250,11 +250,6 @@ func (b *batch) judge(c *claimState, ref *refState) (deposit.Verdict, deposit.Fa
 		}
 	}
 	return deposit.Judge(f), f, nil
-}
-
-// overLimit names the first daily limit that crediting the transfer would pass.
-func (b *batch) overLimit(m *Merchant, c *claimState, t deposit.Transfer) (string, error) {
-	return b.limits(m, c.Claim, t, b.dir.accounts[wallet.AccountID(t.AccountID)])
 }
 
 // factsText is what is stored of a verdict's inputs, for "why was this decided so".

@@ -236,7 +236,3 @@ func (c *Counters) countEvidence(s EvidenceStatus) {
 		c.NotTaken.Add(1)
 	}
 }
-
-// ensureLedgerAccounts reloads the directory: the process that added a merchant or an account made its ledger accounts
-// in the same transaction.
-func (g *Gateway) ensureLedgerAccounts(ctx context.Context) error { return g.Reload(ctx) }

@@ -32,14 +32,13 @@ func (b *batch) limits(m *Merchant, c deposit.Claim, t deposit.Transfer, a *acco
 	policy, amount := m.Policy, t.Amount.Minor
 	if policy.DailyAmount > 0 || policy.PayerAmount > 0 || policy.PayerCount > 0 {
 		since, _ := bankDay(b.now, m.Zone)
-		sum, count := b.creditedNow(func(c credit) bool { return c.merchantID == m.ID && c.amount.Currency == t.Amount.Currency })
+		sum, _ := b.creditedNow(func(c credit) bool { return c.merchantID == m.ID && c.amount.Currency == t.Amount.Currency })
 		stored, err := b.q.SumMerchantDeposits(b.ctx, store.SumMerchantDepositsParams{
 			MerchantID: int64(m.ID), Currency: string(t.Amount.Currency), Since: since.UnixMicro(),
 		})
 		if err != nil {
 			return "", fmt.Errorf("sum deposits: %w", err)
 		}
-		_ = count
 		if policy.DailyAmount > 0 && stored.Amount+sum+amount > policy.DailyAmount {
 			return "daily_amount", nil
 		}

@@ -169,7 +169,8 @@ func (g *Gateway) commitBatch(items []*item) error {
 				return errors.Join(ErrUnknown, err)
 			}
 		case errors.Is(err, errMissingLedgerAccount):
-			if err := g.ensureLedgerAccounts(context.Background()); err != nil {
+			// Who added the merchant or the account made its ledger accounts in the same transaction.
+			if err := g.Reload(context.Background()); err != nil {
 				return err
 			}
 		case errors.Is(err, errNeedIDs):

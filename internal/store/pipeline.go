@@ -134,9 +134,6 @@ func (p *pipeline) QueryContext(ctx context.Context, query string, args ...any) 
 }
 
 func (p *pipeline) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if err := p.flush(ctx); err != nil {
-		// The transaction has failed: so does every query in it, and this one tells.
-		return p.conn.QueryRowContext(ctx, query, args...)
-	}
+	_ = p.flush(ctx) // when it fails the transaction has, and so does every query in it: this one tells
 	return p.conn.QueryRowContext(ctx, query, args...)
 }
