@@ -5,10 +5,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 )
 
 // MaxBody is the most that a JSON body may have, in bytes (protocol 1).
 const MaxBody = 64 << 10
+
+// Limits of linger. What is left of a body up to lingerFrom bytes net/http reads away by itself, before the answer.
+const (
+	lingerFrom    = 256 << 10
+	lingerBytes   = 16 << 20
+	lingerTimeout = 5 * time.Second
+)
 
 // Errors of ReadBody.
 var (
@@ -41,4 +49,19 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, fmt.Errorf("%w: %w", ErrCutShort, err)
 	}
 	return body, nil
+}
+
+// linger sends the answer, then reads away what the client still sends of a
+// body that was refused unread. Closing at once would reset the connection
+// under the client's hands, and many clients then lose the answer that says
+// what was wrong.
+func linger(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength >= 0 && r.ContentLength <= lingerFrom {
+		return
+	}
+	connection := http.NewResponseController(w)
+	if err := errors.Join(connection.Flush(), connection.SetReadDeadline(time.Now().Add(lingerTimeout))); err != nil {
+		return // the client is gone, or this is no real connection
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, lingerBytes) // it ends with the body, at the limit or at the deadline; the answer is out
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,6 +101,70 @@ func TestTooLargeBodyIsAnswered(t *testing.T) {
 		}
 	}
 }
+
+// A client that sends everything before it reads gets the answer too, whatever the kernel buffers: here nothing.
+func TestClientThatSendsFirstGetsTheAnswer(t *testing.T) {
+	refuse := NewEdge(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := ReadBody(w, r, MaxBody); err != nil && r.URL.Path == "/read" {
+			FailBody(w, err)
+			return
+		}
+		Fail(w, http.StatusUnauthorized, MessageNotFound)
+	}), slog.New(slog.DiscardHandler), nil, time.Now)
+	const size = 2 << 20
+	body := strings.Repeat("x", size)
+	for name, request := range map[string]string{
+		"long":       fmt.Sprintf("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", size, body),
+		"chunked":    fmt.Sprintf("POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", size, body),
+		"not a body": fmt.Sprintf("POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", size, body),
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, server := net.Pipe()
+			defer client.Close()
+			listener := &oneConn{conns: make(chan net.Conn, 1), done: make(chan struct{})}
+			listener.conns <- server
+			ctx, stop := context.WithCancel(t.Context())
+			served := make(chan error, 1)
+			go func() { served <- Serve(ctx, listener, NewServer(refuse, slog.New(slog.DiscardHandler))) }()
+			defer func() { stop(); <-served }()
+
+			client.SetDeadline(time.Now().Add(10 * time.Second))
+			answered := make(chan string, 1)
+			go func() {
+				response, err := http.ReadResponse(bufio.NewReader(client), nil)
+				if err != nil {
+					answered <- err.Error()
+					return
+				}
+				answered <- response.Status
+			}()
+			if n, err := io.WriteString(client, request); err != nil {
+				t.Errorf("cut off after %d of %d bytes: %v", n, len(request), err)
+			}
+			if got := <-answered; !strings.HasPrefix(got, "4") {
+				t.Errorf("answered %s", got)
+			}
+		})
+	}
+}
+
+// oneConn is a listener with the connections that it was given.
+type oneConn struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+func (l *oneConn) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
 func TestServeDrains(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
