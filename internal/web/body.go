@@ -55,12 +55,12 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 // body that was refused unread. Closing at once would reset the connection
 // under the client's hands, and many clients then lose the answer that says
 // what was wrong.
-func linger(w http.ResponseWriter, r *http.Request) {
+func linger(w http.ResponseWriter, r *http.Request, now time.Time) {
 	if r.ContentLength >= 0 && r.ContentLength <= lingerFrom {
 		return
 	}
 	connection := http.NewResponseController(w)
-	if err := errors.Join(connection.Flush(), connection.SetReadDeadline(time.Now().Add(lingerTimeout))); err != nil {
+	if err := errors.Join(connection.Flush(), connection.SetReadDeadline(now.Add(lingerTimeout))); err != nil {
 		return // the client is gone, or this is no real connection
 	}
 	_, _ = io.CopyN(io.Discard, r.Body, lingerBytes) // it ends with the body, at the limit or at the deadline; the answer is out
