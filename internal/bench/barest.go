@@ -32,7 +32,7 @@ type bareRequest struct {
 
 func newBarest(s *store.Store, tokens map[string]int64) *barest {
 	b := &barest{store: s, tokens: tokens, queue: make(chan *bareRequest, gateway.MaxQueue)}
-	for range writersOf(s.Engine()) {
+	for range gateway.Writers(s.Engine()) {
 		b.writers.Go(b.write)
 	}
 	return b
@@ -104,12 +104,12 @@ func (b *barest) commit(requests []*bareRequest) error {
 	}
 	b.mu.Unlock()
 	now := time.Now().UnixMicro()
-	return b.store.Write(context.Background(), func(ctx context.Context, q *store.Queries) error {
+	return b.store.WriteBatch(context.Background(), func(ctx context.Context, q *store.Queries) error {
 		known := lookupsOf(credits, now)
 		if err := known.find(ctx, q, credits); err != nil {
 			return err
 		}
 		decided := savesOf(credits, now)
-		return decided.write(ctx, q, len(credits))
+		return decided.write(ctx, q)
 	})
 }

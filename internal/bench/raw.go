@@ -12,14 +12,6 @@ import (
 	"github.com/galla-gateway/galla/internal/store"
 )
 
-// writersOf is how many transactions the gateway keeps in flight on an engine.
-func writersOf(engine store.Engine) int {
-	if engine == store.Postgres {
-		return 2
-	}
-	return 1
-}
-
 // raw is the raw limit of the engine: the statements of an activation with the same rows, ready as text before the
 // clock starts, in a bare loop with as many writers as the gateway has. size activations share a commit.
 type raw struct {
@@ -110,7 +102,7 @@ func (b *rawBatch) write() error {
 
 func (r *raw) run(ctx context.Context, batches []rawBatch) *measure {
 	var next atomic.Int64
-	own := make([]measure, writersOf(r.store.Engine()))
+	own := make([]measure, gateway.Writers(r.store.Engine()))
 	var group sync.WaitGroup
 	start, cpu := time.Now(), cpuTime()
 	for i := range own {
@@ -150,7 +142,7 @@ func (b *rawBatch) run(ctx context.Context, q *store.Queries) error {
 	if err := b.lookups.read(ctx, q); err != nil {
 		return err
 	}
-	return b.saves.write(ctx, q, b.size)
+	return b.saves.write(ctx, q)
 }
 
 // commitTexts is a transaction whose sets are text already.

@@ -18,9 +18,6 @@ import (
 	"github.com/galla-gateway/galla/money"
 )
 
-// errStale: another transaction changed what this batch had loaded. It is rolled back and run again.
-var errStale = errors.New("what was loaded has changed")
-
 // errMissingLedgerAccount: a merchant or account was added by a process that this one's directory doesn't know yet.
 var errMissingLedgerAccount = errors.New("ledger account is missing")
 
@@ -170,16 +167,54 @@ func (b *batch) load(items []*item) error {
 	if err := b.lockReferences(items); err != nil {
 		return err
 	}
-	if err := b.loadEvidence(items); err != nil {
+	prints, orders, refs := store.Rows(printsOf(items)), store.Rows(ordersOf(items)), store.Rows(b.references())
+	var ahead []store.Query
+	if prints.Len() > 0 {
+		ahead = append(ahead, store.QueryLoadEvidence(prints))
+	}
+	if orders.Len() > 0 {
+		ahead = append(ahead, store.QueryLoadOrderClaims(orders))
+	}
+	if refs.Len() > 0 {
+		ahead = append(ahead, store.QueryLoadTransfers(refs), store.QueryLoadReferenceClaims(refs), store.QueryLoadDisputedAccounts())
+	}
+	b.q.Ahead(ahead...)
+	if err := b.loadEvidence(prints); err != nil {
 		return err
 	}
-	if err := b.loadTransfers(); err != nil {
+	if err := b.loadOrders(orders); err != nil {
 		return err
 	}
-	if err := b.loadClaims(items); err != nil {
+	if err := b.loadReferences(refs); err != nil {
 		return err
 	}
 	return b.loadContext(items)
+}
+
+func printsOf(items []*item) (prints []fingerprintRow) {
+	for _, it := range items {
+		if it.evidence != nil && it.evidence.Outcome != evidence.OTP {
+			prints = append(prints, fingerprintRow{hex.EncodeToString(it.evidence.Fingerprint[:])})
+		}
+	}
+	return prints
+}
+
+func ordersOf(items []*item) (orders []orderRow) {
+	for _, it := range items {
+		if it.claim != nil {
+			orders = append(orders, orderRow{MerchantID: int64(it.claim.MerchantID), OrderID: it.claim.OrderID})
+		}
+	}
+	return orders
+}
+
+func (b *batch) references() []idRow {
+	ids := make([]idRow, 0, len(b.refs))
+	for _, ref := range b.refs {
+		ids = append(ids, idRow{int64(ref.id)})
+	}
+	return ids
 }
 
 func (b *batch) lockReferences(items []*item) error {
@@ -222,17 +257,11 @@ func (b *batch) lockReferences(items []*item) error {
 	return nil
 }
 
-func (b *batch) loadEvidence(items []*item) error {
-	var prints []fingerprintRow
-	for _, it := range items {
-		if it.evidence != nil && it.evidence.Outcome != evidence.OTP {
-			prints = append(prints, fingerprintRow{hex.EncodeToString(it.evidence.Fingerprint[:])})
-		}
-	}
-	if len(prints) == 0 {
+func (b *batch) loadEvidence(prints store.Batch) error {
+	if prints.Len() == 0 {
 		return nil
 	}
-	known, err := b.q.LoadEvidence(b.ctx, store.Rows(prints))
+	known, err := b.q.LoadEvidence(b.ctx, prints)
 	if err != nil {
 		return fmt.Errorf("load evidence: %w", err)
 	}
@@ -242,70 +271,58 @@ func (b *batch) loadEvidence(items []*item) error {
 	return nil
 }
 
-func (b *batch) loadTransfers() error {
-	if len(b.refs) == 0 {
+// loadOrders reads the current claim of each order.
+func (b *batch) loadOrders(orders store.Batch) error {
+	if orders.Len() == 0 {
+		return nil
+	}
+	current, err := b.q.LoadOrderClaims(b.ctx, orders)
+	if err != nil {
+		return fmt.Errorf("load orders: %w", err)
+	}
+	for _, row := range current {
+		c := b.claim(store.Claim{
+			ID: row.ID, MerchantID: row.MerchantID, OrderID: row.OrderID, SupersededBy: row.SupersededBy, Payer: row.Payer,
+			Method: row.Method, ReferenceID: row.ReferenceID, Given: row.Given, Amount: row.Amount, Currency: row.Currency,
+			State: row.State, Reason: row.Reason, UntilEvidence: row.UntilEvidence, Corrections: row.Corrections, Told: row.Told,
+			CreatedAt: row.CreatedAt, DecidedAt: row.DecidedAt, ExpiresAt: row.ExpiresAt,
+		})
+		c.credited = money.Money{Minor: row.Credited, Currency: money.Currency(row.Currency)}
+		b.orders[orderKey{c.MerchantID, c.OrderID}] = c
+	}
+	return nil
+}
+
+// loadReferences reads the transfers and the claims on the references, and which accounts are disputed.
+func (b *batch) loadReferences(refs store.Batch) error {
+	if refs.Len() == 0 {
 		return nil
 	}
 	byID := map[int64]*refState{}
 	for _, ref := range b.refs {
 		byID[int64(ref.id)] = ref
 	}
-	stored, err := b.q.LoadTransfers(b.ctx, b.references())
+	transfers, err := b.q.LoadTransfers(b.ctx, refs)
 	if err != nil {
 		return fmt.Errorf("load transfers: %w", err)
 	}
-	for _, row := range stored {
+	for _, row := range transfers {
 		byID[row.ReferenceID].transfer = &transferState{Transfer: transferOf(row), stored: deposit.TransferState(row.State)}
 	}
-	return nil
-}
-
-func (b *batch) references() store.Batch {
-	ids := make([]idRow, 0, len(b.refs))
-	for _, ref := range b.refs {
-		ids = append(ids, idRow{int64(ref.id)})
-	}
-	return store.Rows(ids)
-}
-
-// loadClaims reads the current claim of each order, and the claims on each reference.
-func (b *batch) loadClaims(items []*item) error {
-	var orders []orderRow
-	for _, it := range items {
-		if it.claim != nil {
-			orders = append(orders, orderRow{MerchantID: int64(it.claim.MerchantID), OrderID: it.claim.OrderID})
-		}
-	}
-	if len(orders) > 0 {
-		current, err := b.q.LoadOrderClaims(b.ctx, store.Rows(orders))
-		if err != nil {
-			return fmt.Errorf("load orders: %w", err)
-		}
-		for _, row := range current {
-			c := b.claim(store.Claim{
-				ID: row.ID, MerchantID: row.MerchantID, OrderID: row.OrderID, SupersededBy: row.SupersededBy, Payer: row.Payer,
-				Method: row.Method, ReferenceID: row.ReferenceID, Given: row.Given, Amount: row.Amount, Currency: row.Currency,
-				State: row.State, Reason: row.Reason, UntilEvidence: row.UntilEvidence, Corrections: row.Corrections, Told: row.Told,
-				CreatedAt: row.CreatedAt, DecidedAt: row.DecidedAt, ExpiresAt: row.ExpiresAt,
-			})
-			c.credited = money.Money{Minor: row.Credited, Currency: money.Currency(row.Currency)}
-			b.orders[orderKey{c.MerchantID, c.OrderID}] = c
-		}
-	}
-	if len(b.refs) == 0 {
-		return nil
-	}
-	onRefs, err := b.q.LoadReferenceClaims(b.ctx, b.references())
+	claims, err := b.q.LoadReferenceClaims(b.ctx, refs)
 	if err != nil {
 		return fmt.Errorf("load claims: %w", err)
 	}
-	byID := map[deposit.ReferenceID]*refState{}
-	for _, ref := range b.refs {
-		byID[ref.id] = ref
-	}
-	for _, row := range onRefs {
-		ref := byID[deposit.ReferenceID(row.ReferenceID.Int64)]
+	for _, row := range claims {
+		ref := byID[row.ReferenceID.Int64]
 		ref.claims = append(ref.claims, b.claim(row))
+	}
+	disputed, err := b.q.LoadDisputedAccounts(b.ctx)
+	if err != nil {
+		return fmt.Errorf("load disputed accounts: %w", err)
+	}
+	for _, id := range disputed {
+		b.disputed[deposit.AccountID(id)] = true
 	}
 	return nil
 }
@@ -320,7 +337,7 @@ func (b *batch) claim(row store.Claim) *claimState {
 	return c
 }
 
-// loadContext reads what only some rules ask: waiting claims of a payer, wallets shown, disputed accounts.
+// loadContext reads what only some rules ask: waiting claims of a payer, wallets shown.
 func (b *batch) loadContext(items []*item) error {
 	payers := map[payerKey]bool{}
 	needShown := false
@@ -345,12 +362,10 @@ func (b *batch) loadContext(items []*item) error {
 			needShown = needShown || b.dir.shared(it.evidence.AccountID)
 		}
 	}
-	transfers := false
 	for _, ref := range b.refs {
 		for _, c := range ref.claims {
 			involve(c.MerchantID, c.Payer, ref)
 		}
-		transfers = transfers || ref.transfer != nil || len(ref.claims) > 0
 	}
 	if len(waiting) > 0 {
 		if err := b.loadWaiting(waiting); err != nil {
@@ -358,19 +373,7 @@ func (b *batch) loadContext(items []*item) error {
 		}
 	}
 	if needShown && len(payers) > 0 {
-		if err := b.loadShown(payers); err != nil {
-			return err
-		}
-	}
-	if !transfers && !hasEvidence(items) {
-		return nil
-	}
-	disputed, err := b.q.LoadDisputedAccounts(b.ctx)
-	if err != nil {
-		return fmt.Errorf("load disputed accounts: %w", err)
-	}
-	for _, id := range disputed {
-		b.disputed[deposit.AccountID(id)] = true
+		return b.loadShown(payers)
 	}
 	return nil
 }
@@ -380,10 +383,6 @@ func (b *batch) loadContext(items []*item) error {
 func (b *batch) mayHave(it *claimItem, ref *refState) bool {
 	m, ok := b.dir.Merchant(it.MerchantID)
 	return ok && ref.transfer != nil && b.dir.fits(m, deposit.Claim{Method: it.Method.Name, Amount: it.Amount}, ref.transfer.Transfer)
-}
-
-func hasEvidence(items []*item) bool {
-	return slices.ContainsFunc(items, func(it *item) bool { return it.evidence != nil })
 }
 
 func (b *batch) loadWaiting(payers []payerRow) error {

@@ -23,8 +23,16 @@ const (
 	expireEvery  = 5 * time.Second
 )
 
-// secondBatch is how many requests must wait for PostgreSQL's second writer to start.
-const secondBatch = 16
+// minBeside is how many requests must wait at least for a batch to start beside another (PostgreSQL).
+const minBeside = 8
+
+// Writers is how many transactions a gateway keeps in flight on an engine.
+func Writers(engine store.Engine) int {
+	if engine == store.Postgres {
+		return 2
+	}
+	return 1
+}
 
 // Options of a Gateway. Now is required.
 type Options struct {
@@ -79,15 +87,9 @@ func Open(ctx context.Context, s *store.Store, keys *keyring.Keyring, opts Optio
 	if err := g.Reload(ctx); err != nil {
 		return nil, err
 	}
-	// A second batch in flight pays on PostgreSQL only when it isn't small: what a batch costs is mostly its round trips,
-	// however many share them.
-	starts := []int{1}
-	if s.Engine() == store.Postgres {
-		starts = append(starts, secondBatch)
-	}
-	for _, atLeast := range starts {
+	for range Writers(s.Engine()) {
 		g.writers.Add(1)
-		go g.writeBatches(atLeast)
+		go g.writeBatches()
 	}
 	return g, nil
 }

@@ -32,6 +32,7 @@ type queue struct {
 	mu     sync.Mutex
 	filled *sync.Cond
 	items  []*item
+	taken  int // items of batches that were not yet given back
 	closed bool
 }
 
@@ -58,27 +59,55 @@ func (q *queue) put(items []*item) error {
 		return ErrBusy
 	}
 	q.items = append(q.items, items...)
-	q.filled.Broadcast() // which writer may start depends on how much there is
+	if q.ready() {
+		q.filled.Signal()
+	}
 	return nil
 }
 
-// take waits until at least that many items are there and returns up to MaxBatch of them; fewer, or none, only when the
-// queue is closed.
-func (q *queue) take(atLeast int) []*item {
+// take waits until a batch may start and returns up to MaxBatch items; none only when the queue is closed and empty. A
+// lone batch starts with whatever is there. One beside another starts when as many wait as that one has: a batch costs
+// much the same however few share it, and two of a size keep each other's waiting for the database filled. Each batch
+// must be given back with done.
+func (q *queue) take() []*item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.items) < atLeast && !q.closed {
+	for !q.ready() {
+		if q.closed && len(q.items) == 0 {
+			return nil
+		}
 		q.filled.Wait()
 	}
 	n := min(len(q.items), MaxBatch)
+	q.taken += n
 	batch := append([]*item(nil), q.items[:n]...)
 	rest := copy(q.items, q.items[n:])
 	clear(q.items[rest:])
 	q.items = q.items[:rest]
-	if rest > 0 {
-		q.filled.Broadcast()
+	if q.ready() {
+		q.filled.Signal()
 	}
 	return batch
+}
+
+func (q *queue) ready() bool {
+	switch {
+	case len(q.items) == 0:
+		return false
+	case q.taken == 0, q.closed:
+		return true
+	}
+	return len(q.items) >= max(minBeside, min(q.taken, MaxBatch))
+}
+
+// done gives a batch of so many items back.
+func (q *queue) done(items int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.taken -= items
+	if q.ready() {
+		q.filled.Signal()
+	}
 }
 
 func (q *queue) close() {
@@ -110,16 +139,17 @@ func (g *Gateway) submit(_ context.Context, items []*item) error {
 	return nil
 }
 
-// writeBatches is one writer: it takes what queued up while its last commit ran. No timer: a lone request is a batch
+// writeBatches is one writer: it takes what queued up while the last commit ran. No timer: a lone request is a batch
 // of one.
-func (g *Gateway) writeBatches(atLeast int) {
+func (g *Gateway) writeBatches() {
 	defer g.writers.Done()
 	for {
-		items := g.queue.take(atLeast)
+		items := g.queue.take()
 		if len(items) == 0 {
 			return
 		}
 		g.runBatch(items)
+		g.queue.done(len(items))
 	}
 }
 
@@ -175,7 +205,7 @@ func (g *Gateway) commitBatch(items []*item) error {
 			}
 		case errors.Is(err, errNeedIDs):
 			ids = 2 * max(ids, g.ids.size) // one transfer may settle any number of claims
-		case errors.Is(err, errStale), errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrUnique):
+		case errors.Is(err, store.ErrStale), errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrUnique):
 		case errors.Is(err, store.ErrUnavailable):
 			if g.opts.Now().Sub(start) > maxRetry {
 				return errors.Join(ErrUnknown, err)

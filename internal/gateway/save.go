@@ -61,8 +61,8 @@ func write[T any](b *batch, what string, list []T, statement func(context.Contex
 	return nil
 }
 
-// saveClaims replaces claims before it inserts their successors, which take over their place in the unique key. A claim
-// that doesn't come back lost its order id to another transaction: everything is judged again over what that stored.
+// saveClaims replaces claims before it inserts their successors, which take over their place in the unique key. Where
+// that key refuses one, its order id was lost to another transaction: everything is judged again over what that stored.
 func (b *batch) saveClaims() error {
 	if len(b.out.claims) > 0 {
 		slices.SortFunc(b.out.claims, func(x, y *claimState) int { return cmp.Compare(x.ID, y.ID) })
@@ -73,16 +73,9 @@ func (b *batch) saveClaims() error {
 				UntilEvidence: flag(c.UntilEvidence), Told: flag(c.Told), SupersededBy: int64(c.supersededBy), DecidedAt: c.DecidedAt.UnixMicro(),
 			}
 		}
-		saved, err := b.q.UpdateClaims(b.ctx, store.Rows(updates))
-		if err != nil {
-			return fmt.Errorf("save claims: %w", err)
+		if err := write(b, "claims", updates, b.q.UpdateClaims); err != nil {
+			return err
 		}
-		if len(saved) != len(updates) {
-			return errStale
-		}
-	}
-	if len(b.out.newClaims) == 0 {
-		return nil
 	}
 	slices.SortFunc(b.out.newClaims, func(x, y *claimState) int {
 		return cmp.Or(cmp.Compare(x.MerchantID, y.MerchantID), cmp.Compare(x.OrderID, y.OrderID), cmp.Compare(x.ID, y.ID))
@@ -100,14 +93,7 @@ func (b *batch) saveClaims() error {
 			inserts[i].ReferenceID = &id
 		}
 	}
-	saved, err := b.q.InsertClaims(b.ctx, store.Rows(inserts))
-	if err != nil {
-		return fmt.Errorf("save new claims: %w", err)
-	}
-	if len(saved) != len(inserts) {
-		return errStale
-	}
-	return nil
+	return write(b, "new claims", inserts, b.q.InsertClaims)
 }
 
 func (b *batch) saveTransfers() error {
@@ -125,18 +111,11 @@ func (b *batch) saveTransfers() error {
 		row.FromState = string(t.stored)
 		updates = append(updates, row)
 	}
-	if err := write(b, "transfers", inserts, b.q.InsertTransfers); err != nil || len(updates) == 0 {
+	if err := write(b, "new transfers", inserts, b.q.InsertTransfers); err != nil {
 		return err
 	}
 	// The conditional update is what makes a credit happen once, whatever was loaded (invariant C-1).
-	saved, err := b.q.UpdateTransfers(b.ctx, store.Rows(updates))
-	if err != nil {
-		return fmt.Errorf("save transfers: %w", err)
-	}
-	if len(saved) != len(updates) {
-		return errStale
-	}
-	return nil
+	return write(b, "transfers", updates, b.q.UpdateTransfers)
 }
 
 // knownEvidence is a row of this batch as a later repeat in the same batch finds it.

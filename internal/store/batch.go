@@ -21,6 +21,9 @@ type Batch struct{ rows reflect.Value }
 // Rows makes a batch of a slice of structs with fields of integers, strings or pointers to them.
 func Rows[T any](list []T) Batch { return Batch{reflect.ValueOf(list)} }
 
+// Len is how many rows the batch has.
+func (b Batch) Len() int { return b.rows.Len() }
+
 // Value is the batch as JSON text, for PostgreSQL and for SQLite's readers.
 func (b Batch) Value() (driver.Value, error) {
 	text, err := json.Marshal(b.rows.Interface())

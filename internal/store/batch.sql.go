@@ -73,36 +73,16 @@ func (q *Queries) DeleteDisputes(ctx context.Context, batch Batch) error {
 	return err
 }
 
-const insertClaims = `-- name: InsertClaims :many
+const insertClaims = `-- name: InsertClaims :exec
 INSERT INTO claim (id, merchant_id, order_id, superseded_by, payer, method, reference_id, given, amount, currency, state, reason, until_evidence, corrections, told, created_at, decided_at, expires_at)
 SELECT j.id, j.merchant_id, j.order_id, j.superseded_by, j.payer, j.method, j.reference_id, j.given, j.amount, j.currency, j.state, j.reason, j.until_evidence, j.corrections, j.told, j.created_at, j.decided_at, j.expires_at
 FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, merchant_id bigint, order_id text, superseded_by bigint, payer text, method text, reference_id bigint, given text, amount bigint, currency text, state text, reason text, until_evidence smallint, corrections smallint, told smallint, created_at bigint, decided_at bigint, expires_at bigint)
 WHERE true
-ON CONFLICT DO NOTHING
-RETURNING id
 `
 
-func (q *Queries) InsertClaims(ctx context.Context, batch Batch) ([]int64, error) {
-	rows, err := q.db.QueryContext(ctx, insertClaims, batch)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) InsertClaims(ctx context.Context, batch Batch) error {
+	_, err := q.db.ExecContext(ctx, insertClaims, batch)
+	return err
 }
 
 const insertDeltas = `-- name: InsertDeltas :exec
@@ -706,34 +686,19 @@ func (q *Queries) SumPayerDeposits(ctx context.Context, arg SumPayerDepositsPara
 	return i, err
 }
 
-const updateClaims = `-- name: UpdateClaims :many
-UPDATE claim SET state = j.state, reason = j.reason, until_evidence = j.until_evidence, told = j.told, superseded_by = j.superseded_by, decided_at = j.decided_at
+const updateClaims = `-- name: UpdateClaims :exec
+
+UPDATE claim SET state = CASE WHEN claim.state = j.from_state AND claim.superseded_by = j.from_superseded_by THEN j.state END,
+  reason = j.reason, until_evidence = j.until_evidence, told = j.told, superseded_by = j.superseded_by, decided_at = j.decided_at
 FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, from_state text, state text, reason text, until_evidence smallint, told smallint, from_superseded_by bigint, superseded_by bigint, decided_at bigint)
-WHERE claim.id = j.id AND claim.state = j.from_state AND claim.superseded_by = j.from_superseded_by
-RETURNING claim.id
+WHERE claim.id = j.id
 `
 
-func (q *Queries) UpdateClaims(ctx context.Context, batch Batch) ([]int64, error) {
-	rows, err := q.db.QueryContext(ctx, updateClaims, batch)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+// A conditional update whose condition fails leaves no state, and NOT NULL refuses the whole transaction (ErrStale): so
+// it needs no answer before COMMIT and travels with it.
+func (q *Queries) UpdateClaims(ctx context.Context, batch Batch) error {
+	_, err := q.db.ExecContext(ctx, updateClaims, batch)
+	return err
 }
 
 const updateEvidence = `-- name: UpdateEvidence :exec
@@ -747,32 +712,14 @@ func (q *Queries) UpdateEvidence(ctx context.Context, batch Batch) error {
 	return err
 }
 
-const updateTransfers = `-- name: UpdateTransfers :many
-UPDATE transfer SET account_id = j.account_id, amount = j.amount, currency = j.currency, occurred_at = j.occurred_at, accuracy = j.accuracy, strength = j.strength, payer = j.payer, marks = j.marks, released = j.released, state = j.state
+const updateTransfers = `-- name: UpdateTransfers :exec
+UPDATE transfer SET state = CASE WHEN transfer.state = j.from_state THEN j.state END,
+  account_id = j.account_id, amount = j.amount, currency = j.currency, occurred_at = j.occurred_at, accuracy = j.accuracy, strength = j.strength, payer = j.payer, marks = j.marks, released = j.released
 FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, from_state text, account_id bigint, amount bigint, currency text, occurred_at bigint, accuracy smallint, strength smallint, payer text, marks smallint, released smallint, state text)
-WHERE transfer.id = j.id AND transfer.state = j.from_state
-RETURNING transfer.id
+WHERE transfer.id = j.id
 `
 
-func (q *Queries) UpdateTransfers(ctx context.Context, batch Batch) ([]int64, error) {
-	rows, err := q.db.QueryContext(ctx, updateTransfers, batch)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) UpdateTransfers(ctx context.Context, batch Batch) error {
+	_, err := q.db.ExecContext(ctx, updateTransfers, batch)
+	return err
 }

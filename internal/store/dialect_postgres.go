@@ -25,6 +25,7 @@ func (s *Store) openPostgres(dsn string, opts Options) error {
 	for _, other := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"} {
 		writer.RuntimeParams[other] = "off"
 	}
+	writer.RuntimeParams["jit"] = "off" // a plan that was left no choice looks dear enough for it
 	writer.RuntimeParams["random_page_cost"] = "1"
 	writer.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	reader, err := pgConfig(dsn)
@@ -35,6 +36,7 @@ func (s *Store) openPostgres(dsn string, opts Options) error {
 	if conns == 0 {
 		conns = DefaultMaxConns
 	}
+	s.memory = openMemory()
 	s.write = stdlib.OpenDB(*writer, stdlib.OptionAfterConnect(syncCommits))
 	s.write.SetMaxOpenConns(max(2, conns/2))
 	s.write.SetMaxIdleConns(max(2, conns/2))

@@ -33,6 +33,8 @@ var (
 	ErrUnavailable = errors.New("database is unavailable")
 	// ErrUnique: a unique key refused a row.
 	ErrUnique = errors.New("unique key")
+	// ErrStale: a conditional update found its row changed since it was loaded.
+	ErrStale = errors.New("what was loaded has changed")
 )
 
 // classify wraps err with its class; errors without one are faults of the statement or its rows.
@@ -67,6 +69,8 @@ func classifyPostgres(err error, code string, committing bool) error {
 		return fmt.Errorf("%w: %w", ErrRetry, err)
 	case code == "23505":
 		return fmt.Errorf("%w: %w", ErrUnique, err)
+	case code == "23502":
+		return fmt.Errorf("%w: %w", ErrStale, err)
 	case committing && !strings.HasPrefix(code, "23"):
 		// A server that ends a connection during COMMIT may have stored the transaction before it said so.
 		return fmt.Errorf("%w: %w", ErrAmbiguous, err)
@@ -85,8 +89,11 @@ func classifySQLite(err error, code int) error {
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case sqlite3.SQLITE_CONSTRAINT:
-		if code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+		switch code {
+		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 			return fmt.Errorf("%w: %w", ErrUnique, err)
+		case sqlite3.SQLITE_CONSTRAINT_NOTNULL:
+			return fmt.Errorf("%w: %w", ErrStale, err)
 		}
 	}
 	return err

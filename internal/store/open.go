@@ -49,10 +49,11 @@ const DefaultMaxConns = 12
 type Store struct {
 	engine Engine
 	// write serves transactions. On SQLite it is a single connection, guarded by turn.
-	write *sql.DB
-	read  *sql.DB
-	turn  *turnstile // SQLite only
-	lock  *os.File   // SQLite only, when Exclusive
+	write  *sql.DB
+	read   *sql.DB
+	memory *sql.DB    // PostgreSQL only, see pipeline
+	turn   *turnstile // SQLite only
+	lock   *os.File   // SQLite only, when Exclusive
 
 	writerMu sync.Mutex
 	writer   *session // SQLite: the one writing connection with its prepared statements
@@ -107,7 +108,7 @@ func (s *Store) Close() error {
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
 	}
-	for _, db := range []*sql.DB{s.read, s.write} {
+	for _, db := range []*sql.DB{s.read, s.write, s.memory} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

@@ -14,7 +14,7 @@ import (
 
 // WriteBatch is Write for a transaction whose statements without rows may wait: on PostgreSQL they travel together
 // with the next query, the last of them with COMMIT, which saves most of a batch's round trips. The error of such a
-// statement comes with what it travelled with.
+// statement comes with what it travelled with. Queries that don't depend on each other travel together too, see Ahead.
 func (s *Store) WriteBatch(ctx context.Context, f func(ctx context.Context, q *Queries) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), txTimeout)
 	defer cancel()
@@ -26,10 +26,8 @@ func (s *Store) WriteBatch(ctx context.Context, f func(ctx context.Context, q *Q
 		return classify(err, false)
 	}
 	defer conn.Close() // back to the pool, which discards a broken one
-	p := &pipeline{conn: conn}
-	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
-		return classify(err, false)
-	}
+	p := &pipeline{conn: conn, memory: s.memory}
+	p.queue("BEGIN")
 	if err := guarded(f)(ctx, New(p)); err != nil {
 		p.rollback(ctx)
 		return classify(err, false)
@@ -47,22 +45,51 @@ func (s *Store) WriteBatch(ctx context.Context, f func(ctx context.Context, q *Q
 	return nil
 }
 
+// Ahead tells which queries follow. On PostgreSQL they travel with the first of them; then each must be called with the
+// very set that was told here. SQLite has no round trips to save.
+func (q *Queries) Ahead(queries ...Query) {
+	if p, ok := q.db.(*pipeline); ok {
+		for _, query := range queries {
+			p.told = append(p.told, p.queue(query.text, query.args...))
+		}
+	}
+}
+
+// Query is a query that Ahead takes.
+type Query struct {
+	text string
+	args []any
+}
+
+// The queries that Ahead takes, named like the methods that run them.
+func QueryLoadEvidence(batch Batch) Query        { return Query{loadEvidence, []any{batch}} }
+func QueryLoadTransfers(batch Batch) Query       { return Query{loadTransfers, []any{batch}} }
+func QueryLoadOrderClaims(batch Batch) Query     { return Query{loadOrderClaims, []any{batch}} }
+func QueryLoadReferenceClaims(batch Batch) Query { return Query{loadReferenceClaims, []any{batch}} }
+func QueryLoadDisputedAccounts() Query           { return Query{loadDisputedAccounts, nil} }
+
 // pipeline is a PostgreSQL connection in a transaction, with the statements that wait to be sent.
 type pipeline struct {
 	conn    *sql.Conn
-	waiting []waitingStatement
-	sent    int    // statements of the last flush
-	done    int    // of these, how many succeeded
-	tag     string // what the last of them did
+	memory  *sql.DB
+	waiting []*waitingStatement
+	told    []*waitingStatement // queries of Ahead that were not called yet
+	sent    int                 // statements of the last flush
+	done    int                 // of these, how many succeeded
+	begun   bool                // something was sent
+	tag     string              // what the last statement did
 }
 
 type waitingStatement struct {
 	query string
 	args  []any
+	rows  *memoryRows // of a query, once it was sent
 }
 
-func (p *pipeline) queue(query string, args ...any) {
-	p.waiting = append(p.waiting, waitingStatement{query, args})
+func (p *pipeline) queue(query string, args ...any) *waitingStatement {
+	w := &waitingStatement{query: query, args: args}
+	p.waiting = append(p.waiting, w)
+	return w
 }
 
 // flush sends what waits in one go and reads every answer. The server skips what follows a failed statement.
@@ -70,20 +97,28 @@ func (p *pipeline) flush(ctx context.Context) error {
 	if len(p.waiting) == 0 {
 		return nil
 	}
+	waiting := p.waiting
+	p.waiting, p.sent, p.done, p.begun = nil, len(waiting), 0, true
 	batch := &pgx.Batch{}
-	for _, w := range p.waiting {
-		batch.Queue(w.query, w.args...)
+	for _, w := range waiting {
+		text, args, err := compact(w.query, w.args)
+		if err != nil {
+			return err
+		}
+		batch.Queue(text, args...)
 	}
-	p.waiting, p.sent, p.done = p.waiting[:0], len(p.waiting), 0
 	return p.conn.Raw(func(connection any) error {
 		results := connection.(*stdlib.Conn).Conn().SendBatch(ctx, batch)
-		for range p.sent {
-			tag, err := results.Exec()
+		for _, w := range waiting {
+			rows, err := results.Query()
+			if err == nil {
+				w.rows, err = readRows(rows)
+			}
 			if err != nil {
 				_ = results.Close() // reports the same error again
 				return err
 			}
-			p.tag = tag.String()
+			p.tag = rows.CommandTag().String()
 			p.done++
 		}
 		return results.Close()
@@ -93,31 +128,64 @@ func (p *pipeline) flush(ctx context.Context) error {
 // rollback ends the transaction. When it can't, the connection is broken, and the server rolls back by itself.
 func (p *pipeline) rollback(ctx context.Context) {
 	p.waiting = nil
+	if !p.begun {
+		return
+	}
 	if _, err := p.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
 		_ = p.conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool must not keep it
 	}
 }
 
-func (p *pipeline) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
-	plain := make([]any, len(args))
-	for i, arg := range args {
-		plain[i] = arg
-		if valuer, ok := arg.(driver.Valuer); ok {
-			value, err := valuer.Value()
-			if err != nil {
-				return nil, err
-			}
-			plain[i] = value
+// query sends everything up to this query, unless Ahead has sent it before, and returns its rows.
+func (p *pipeline) query(ctx context.Context, query string, args []any) (*memoryRows, error) {
+	asked := p.takeTold(query)
+	switch {
+	case asked == nil:
+		asked = p.queue(query, args...)
+	case !sameArgs(asked.args, args):
+		return nil, errors.New("store: a query was called with another set than Ahead was told")
+	}
+	if asked.rows == nil {
+		if err := p.flush(ctx); err != nil {
+			return nil, err
 		}
 	}
-	p.queue(query, plain...)
+	return asked.rows, nil
+}
+
+func (p *pipeline) takeTold(query string) *waitingStatement {
+	for i, told := range p.told {
+		if told.query == query {
+			p.told = append(p.told[:i], p.told[i+1:]...)
+			return told
+		}
+	}
+	return nil
+}
+
+func sameArgs(a, b []any) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		x, ok := a[i].(Batch)
+		y, too := b[i].(Batch)
+		if !ok || !too || x.rows.Pointer() != y.rows.Pointer() || x.rows.Len() != y.rows.Len() {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *pipeline) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
+	p.queue(query, args...)
 	return waitingResult{}, nil
 }
 
 // waitingResult is the result of a statement that isn't sent yet: it has nothing to tell.
 type waitingResult struct{}
 
-var errWaiting = fmt.Errorf("store: WriteBatch doesn't tell what a statement did; ask for RETURNING")
+var errWaiting = errors.New("store: WriteBatch doesn't tell what a statement did; ask for RETURNING")
 
 func (waitingResult) LastInsertId() (int64, error) { return 0, errWaiting }
 func (waitingResult) RowsAffected() (int64, error) { return 0, errWaiting }
@@ -127,13 +195,17 @@ func (p *pipeline) PrepareContext(ctx context.Context, query string) (*sql.Stmt,
 }
 
 func (p *pipeline) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := p.flush(ctx); err != nil {
+	rows, err := p.query(ctx, query, args)
+	if err != nil {
 		return nil, err
 	}
-	return p.conn.QueryContext(ctx, query, args...)
+	return p.memory.QueryContext(context.Background(), "", rows)
 }
 
 func (p *pipeline) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	_ = p.flush(ctx) // when it fails the transaction has, and so does every query in it: this one tells
-	return p.conn.QueryRowContext(ctx, query, args...)
+	rows, err := p.query(ctx, query, args)
+	if err != nil {
+		rows = &memoryRows{err: err}
+	}
+	return p.memory.QueryRowContext(context.Background(), "", rows)
 }

@@ -17,7 +17,7 @@ import (
 const txTimeout = 30 * time.Second
 
 // Write runs f in one transaction and commits when f returns nil. f must not keep the queries, do network calls or
-// wait for anything but the database. The error's class (ErrRetry, ErrAmbiguous, ErrFatal, ErrUnavailable, ErrUnique)
+// wait for anything but the database. The error's class (ErrRetry, ErrAmbiguous, ErrFatal, ErrUnavailable, ErrUnique, ErrStale)
 // says what to do next; only ErrAmbiguous leaves open whether f's work is stored.
 //
 // The caller's cancellation doesn't reach the transaction: a payer who closes the tab must not undo a batch.

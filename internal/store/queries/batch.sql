@@ -79,19 +79,20 @@ WHERE t.account_id = sqlc.arg(account_id) AND t.currency = sqlc.arg(currency)
   AND t.occurred_at >= sqlc.arg(since) AND t.occurred_at < sqlc.arg(until)
   AND t.state IN ('observed', 'credited', 'quarantined', 'disputed');
 
--- name: InsertClaims :many
+-- name: InsertClaims :exec
 INSERT INTO claim (id, merchant_id, order_id, superseded_by, payer, method, reference_id, given, amount, currency, state, reason, until_evidence, corrections, told, created_at, decided_at, expires_at)
 SELECT j.id, j.merchant_id, j.order_id, j.superseded_by, j.payer, j.method, j.reference_id, j.given, j.amount, j.currency, j.state, j.reason, j.until_evidence, j.corrections, j.told, j.created_at, j.decided_at, j.expires_at
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, merchant_id bigint, order_id text, superseded_by bigint, payer text, method text, reference_id bigint, given text, amount bigint, currency text, state text, reason text, until_evidence smallint, corrections smallint, told smallint, created_at bigint, decided_at bigint, expires_at bigint)
-WHERE true
-ON CONFLICT DO NOTHING
-RETURNING id;
+WHERE true;
 
--- name: UpdateClaims :many
-UPDATE claim SET state = j.state, reason = j.reason, until_evidence = j.until_evidence, told = j.told, superseded_by = j.superseded_by, decided_at = j.decided_at
+-- A conditional update whose condition fails leaves no state, and NOT NULL refuses the whole transaction (ErrStale): so
+-- it needs no answer before COMMIT and travels with it.
+
+-- name: UpdateClaims :exec
+UPDATE claim SET state = CASE WHEN claim.state = j.from_state AND claim.superseded_by = j.from_superseded_by THEN j.state END,
+  reason = j.reason, until_evidence = j.until_evidence, told = j.told, superseded_by = j.superseded_by, decided_at = j.decided_at
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, from_state text, state text, reason text, until_evidence smallint, told smallint, from_superseded_by bigint, superseded_by bigint, decided_at bigint)
-WHERE claim.id = j.id AND claim.state = j.from_state AND claim.superseded_by = j.from_superseded_by
-RETURNING claim.id;
+WHERE claim.id = j.id;
 
 -- name: InsertTransfers :exec
 INSERT INTO transfer (id, reference_id, account_id, amount, currency, occurred_at, accuracy, strength, payer, marks, released, state, observed_at)
@@ -99,11 +100,11 @@ SELECT j.id, j.reference_id, j.account_id, j.amount, j.currency, j.occurred_at, 
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, reference_id bigint, account_id bigint, amount bigint, currency text, occurred_at bigint, accuracy smallint, strength smallint, payer text, marks smallint, released smallint, state text, observed_at bigint)
 WHERE true;
 
--- name: UpdateTransfers :many
-UPDATE transfer SET account_id = j.account_id, amount = j.amount, currency = j.currency, occurred_at = j.occurred_at, accuracy = j.accuracy, strength = j.strength, payer = j.payer, marks = j.marks, released = j.released, state = j.state
+-- name: UpdateTransfers :exec
+UPDATE transfer SET state = CASE WHEN transfer.state = j.from_state THEN j.state END,
+  account_id = j.account_id, amount = j.amount, currency = j.currency, occurred_at = j.occurred_at, accuracy = j.accuracy, strength = j.strength, payer = j.payer, marks = j.marks, released = j.released
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, from_state text, account_id bigint, amount bigint, currency text, occurred_at bigint, accuracy smallint, strength smallint, payer text, marks smallint, released smallint, state text)
-WHERE transfer.id = j.id AND transfer.state = j.from_state
-RETURNING transfer.id;
+WHERE transfer.id = j.id;
 
 -- name: InsertDisputes :exec
 INSERT INTO disputed_transfer (transfer_id, account_id)
