@@ -28,35 +28,45 @@ func (t Transfer) Observed() evidence.Observed {
 // Apply returns the transfer after one more observation. t may be the zero Transfer but for its ids: then the
 // observation is the first. A credited transfer keeps its money whatever comes (invariant E-2): evidence against it
 // turns it Disputed. What a person overruled speaks against it again when an observation contradicts what was released.
+// An observation that the transfer's own outweigh changes nothing.
 func (t Transfer) Apply(fact evidence.Fact, now time.Time) Transfer {
-	observed := evidence.Observe(fact)
 	if t.State == TransferNew {
 		t.ObservedAt = now
-	} else {
-		observed = evidence.Merge(t.Observed(), observed)
+		return t.become(evidence.Observe(fact))
 	}
-	next := t
-	next.Marks = t.Marks | marksOf(observed)
+	if t.Strength.Outweighs(fact.Strength) {
+		return t
+	}
+	known := t.Observed()
+	credited := t.State == Credited || t.State == Disputed
+	if credited && fact.Strength.Outweighs(t.Strength) {
+		known.Strength = fact.Strength // a person credited it: now it is contradicted as by its equal
+	}
 	if t.Amount != fact.Amount {
-		next.Released &^= MarkAmount
+		t.Released &^= MarkAmount
 	}
 	if t.AccountID != AccountID(fact.AccountID) {
-		next.Released &^= MarkAccount
+		t.Released &^= MarkAccount
 	}
-	next.OccurredAt, next.Precision = observed.OccurredAt, observed.Precision
-	next.Payer, next.Strength = observed.Payer, observed.Strength
+	return t.become(evidence.Merge(known, evidence.Observe(fact)))
+}
+
+// become takes over what all observations say together, as far as the transfer's state allows.
+func (t Transfer) become(observed evidence.Observed) Transfer {
+	t.Marks = marksOf(observed)
+	t.OccurredAt, t.Precision = observed.OccurredAt, observed.Precision
+	t.Payer, t.Strength = observed.Payer, observed.Strength
 	switch t.State {
 	case Credited, Disputed:
-		if next.Marks&^next.Released != 0 {
-			next.State = Disputed
+		if t.Marks&^t.Released != 0 {
+			t.State = Disputed
 		}
 	case Rejected:
-		next.State = Rejected
 	default:
-		next.Amount, next.AccountID = observed.Amount, AccountID(observed.AccountID)
-		next.State = StateOf(next.Marks, next.Released)
+		t.Amount, t.AccountID = observed.Amount, AccountID(observed.AccountID)
+		t.State = StateOf(t.Marks, t.Released)
 	}
-	return next
+	return t
 }
 
 // Reverse returns the transfer after the bank took it back, also after a person released what it took back before.
@@ -86,6 +96,9 @@ func (t Transfer) Release() Transfer {
 
 // OnBooks reports whether the money stands in the books: not once the bank took it back or it was found unreal.
 func (s TransferState) OnBooks() bool { return s != TransferNew && s != Reversed && s != Rejected }
+
+// Open reports whether observations still decide what the transfer is: it is neither credited nor rejected by a person.
+func (s TransferState) Open() bool { return s != Credited && s != Disputed && s != Rejected }
 
 func marksOf(o evidence.Observed) Mark {
 	var marks Mark

@@ -93,7 +93,8 @@ func TestCreditedMoneyNeverChanges(t *testing.T) {
 		speaksAgainst := false
 		for _, s := range rapid.SliceOfN(saidGenerator(), 1, 5).Draw(t, "evidence") {
 			n = n.hear(t, s, claimedAt.Add(time.Hour))
-			speaksAgainst = speaksAgainst || s.reversal || s.fact.Amount != first.Amount || s.fact.AccountID != 1 || s.fact.Internal
+			counts := s.fact.Strength != evidence.StrengthWeak
+			speaksAgainst = speaksAgainst || s.reversal || counts && (s.fact.Amount != first.Amount || s.fact.AccountID != 1 || s.fact.Internal)
 			if n.transfer.Amount != rupees(2) || n.transfer.AccountID != 1 || n.transfer.ID != 5 || n.transfer.ObservedAt != claimedAt {
 				t.Fatalf("credited money changed: %+v", n.transfer)
 			}
@@ -102,6 +103,24 @@ func TestCreditedMoneyNeverChanges(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Weak evidence that a person credited is contradicted by a bank as by its equal; the money stays.
+func TestCreditOnWeakEvidenceIsDisputedByABank(t *testing.T) {
+	fact := func(minor int64, strength evidence.Strength) evidence.Fact {
+		return evidence.Fact{Amount: rupees(minor), AccountID: 1, OccurredAt: claimedAt, Strength: strength}
+	}
+	weak := Transfer{ID: 1}.Apply(fact(500, evidence.StrengthWeak), claimedAt)
+	if open := weak.Apply(fact(600, evidence.StrengthSMS), claimedAt); open.State != Observed || open.Amount != rupees(600) || open.Marks != 0 {
+		t.Errorf("before the credit: %+v", open)
+	}
+	weak.State = Credited
+	if same := weak.Apply(fact(500, evidence.StrengthSMS), claimedAt); same.State != Credited || same.Strength != evidence.StrengthSMS {
+		t.Errorf("the bank says the same: %+v", same)
+	}
+	if got := weak.Apply(fact(600, evidence.StrengthSMS), claimedAt); got.State != Disputed || got.Amount != rupees(500) || got.Marks != MarkAmount {
+		t.Errorf("the bank says another amount: %+v", got)
+	}
 }
 
 // A person's release overrules what was known. What contradicts the released transfer afterwards counts anew.

@@ -40,11 +40,22 @@ func Observe(f Fact) Observed {
 	return Observed{Fact: f}
 }
 
+// Outweighs reports whether an observation of strength a silences one of strength b. Anybody may send a phone a text or
+// choose the name that an app shows; such weak evidence says nothing against a bank's.
+func (a Strength) Outweighs(b Strength) bool { return b == StrengthWeak && a > StrengthWeak }
+
 // Merge joins two observed sets. It is commutative, associative and idempotent: where amounts or accounts differ the
 // result is quarantined and has the smallest amount and the lowest account; the more precise time wins, then the
 // earlier; a payer that is a VPA wins over a name, a longer text over a shorter, then the first by bytes; strength is
-// the greatest; reversed and internal stay once said.
+// the greatest; reversed and internal stay once said. Beside evidence that is more than weak, weak evidence counts for
+// nothing.
 func Merge(a, b Observed) Observed {
+	switch {
+	case a.Strength.Outweighs(b.Strength):
+		return a.over(b)
+	case b.Strength.Outweighs(a.Strength):
+		return b.over(a)
+	}
 	amountDiffers := a.Amount != b.Amount || conflictHas(a, ConflictAmount) || conflictHas(b, ConflictAmount)
 	accountDiffers := a.AccountID != b.AccountID || conflictHas(a, ConflictAccount) || conflictHas(b, ConflictAccount)
 	merged := Observed{Fact: Fact{
@@ -59,6 +70,14 @@ func Merge(a, b Observed) Observed {
 	merged.Conflict = conflictText(amountDiffers, accountDiffers)
 	merged.Quarantined = merged.Conflict != ""
 	return merged
+}
+
+// over is the join with what doesn't count beside it. That the bank took the money back isn't known from observations of
+// the credit, so it stays.
+func (o Observed) over(silenced Observed) Observed {
+	o.OccurredAt = microseconds(o.OccurredAt)
+	o.Reversed = o.Reversed || silenced.Reversed
+	return o
 }
 
 func conflictHas(o Observed, part string) bool { return strings.Contains(o.Conflict, part) }

@@ -144,7 +144,11 @@ func (b *batch) credit(e *evidenceItem, ref *refState, result *EvidenceResult) e
 	} else {
 		result.Status = EvidenceDuplicate
 		reason := string(EvidenceDuplicate)
-		if before.Amount != e.Amount || before.AccountID != e.AccountID {
+		differs := before.Amount != e.Amount || before.AccountID != e.AccountID
+		switch {
+		case differs && before.State.Open() && e.Strength.Outweighs(before.Strength):
+			result.Status, reason = EvidenceCreated, string(EvidenceCreated) // it takes the place of what only weak evidence told
+		case differs:
 			result.Status, result.Reason = EvidenceRefused, reasonConflict
 			reason = string(reasonConflict)
 		}

@@ -200,6 +200,29 @@ func TestWeakEvidenceWaitsForMore(t *testing.T) {
 	})
 }
 
+// Whoever can send the phone a text, or choose the name in a notification, must not be able to stop an account.
+func TestWeakEvidenceStopsNothing(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		forged := func(number string) EvidenceItem {
+			item := w.credit(number, "1")
+			item.Strength = evidence.StrengthWeak
+			return item
+		}
+		w.observe(w.credit("321302038123", "500"), w.credit("321302038124", "500"))
+		w.wantClaim(claimRequest("a", "p1", "321302038123", "500"), deposit.Accepted, deposit.ReasonMatched)
+		w.wantEvidence(forged("321302038123"), EvidenceRefused, reasonConflict)
+		w.wantEvidence(forged("321302038124"), EvidenceRefused, reasonConflict)
+		w.want("disputed or quarantined", w.count("SELECT count(*) FROM transfer WHERE state IN ('disputed', 'quarantined')"), 0)
+		w.wantClaim(claimRequest("b", "p2", "321302038124", "500"), deposit.Accepted, deposit.ReasonMatched)
+
+		// The other way round: what came first is replaced by what the bank says.
+		w.observe(forged("321302038125"))
+		w.wantClaim(claimRequest("c", "p3", "321302038125", "500"), deposit.Held, deposit.ReasonWeakEvidence)
+		w.wantEvidence(w.credit("321302038125", "500"), EvidenceCreated, "")
+		w.wantClaim(claimRequest("c", "p3", "321302038125", "500"), deposit.Accepted, deposit.ReasonMatched)
+	})
+}
+
 func TestSharedAccountNeedsToBeShown(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		transfer := w.credit("321302038123", "500")
