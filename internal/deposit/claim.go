@@ -124,6 +124,7 @@ var transferMoves = map[TransferState][]TransferState{
 	Reversed:    {Observed, Quarantined, Rejected},
 	Credited:    {Disputed},
 	Disputed:    {Credited},
+	Rejected:    {Observed, Quarantined, Internal, Reversed}, // what was weak, once a bank tells of it
 }
 
 // CanMoveTransfer reports whether a transfer may go from one state to another.

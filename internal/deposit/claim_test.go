@@ -43,6 +43,7 @@ func TestTransferMoves(t *testing.T) {
 		Reversed:    {Observed, Quarantined, Rejected},
 		Credited:    {Disputed},
 		Disputed:    {Credited},
+		Rejected:    {Observed, Quarantined, Internal, Reversed},
 	}
 	for _, from := range transferStates {
 		for _, to := range transferStates {

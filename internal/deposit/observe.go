@@ -38,9 +38,13 @@ func (t Transfer) Apply(fact evidence.Fact, now time.Time) Transfer {
 		return t
 	}
 	known := t.Observed()
-	credited := t.State == Credited || t.State == Disputed
-	if credited && fact.Strength.Outweighs(t.Strength) {
-		known.Strength = fact.Strength // a person credited it: now it is contradicted as by its equal
+	if fact.Strength.Outweighs(t.Strength) {
+		switch t.State {
+		case Credited, Disputed:
+			known.Strength = fact.Strength // a person credited it: now it is contradicted as by its equal
+		case Rejected:
+			t.State, t.Released = Observed, 0 // a person didn't believe a text; this is the bank
+		}
 	}
 	if t.Amount != fact.Amount {
 		t.Released &^= MarkAmount
@@ -97,8 +101,8 @@ func (t Transfer) Release() Transfer {
 // OnBooks reports whether the money stands in the books: not once the bank took it back or it was found unreal.
 func (s TransferState) OnBooks() bool { return s != TransferNew && s != Reversed && s != Rejected }
 
-// Open reports whether observations still decide what the transfer is: it is neither credited nor rejected by a person.
-func (s TransferState) Open() bool { return s != Credited && s != Disputed && s != Rejected }
+// Open reports whether stronger evidence may still decide what the transfer is: it isn't credited.
+func (s TransferState) Open() bool { return s != Credited && s != Disputed }
 
 func marksOf(o evidence.Observed) Mark {
 	var marks Mark

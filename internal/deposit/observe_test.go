@@ -123,6 +123,25 @@ func TestCreditOnWeakEvidenceIsDisputedByABank(t *testing.T) {
 	}
 }
 
+// What a person rejected because only a text told of it is money again once the bank does. A bank's own stays rejected.
+func TestRejectedComesBackByABankOnly(t *testing.T) {
+	fact := func(minor int64, strength evidence.Strength) evidence.Fact {
+		return evidence.Fact{Amount: rupees(minor), AccountID: 1, OccurredAt: claimedAt, Strength: strength}
+	}
+	rejected := Transfer{ID: 1}.Apply(fact(500, evidence.StrengthWeak), claimedAt)
+	rejected.State = Rejected
+	if got := rejected.Apply(fact(500, evidence.StrengthWeak), claimedAt); got.State != Rejected {
+		t.Errorf("another text: %+v", got)
+	}
+	if got := rejected.Apply(fact(700, evidence.StrengthAny), claimedAt); got.State != Observed || got.Amount != rupees(700) {
+		t.Errorf("the bank: %+v", got)
+	}
+	rejected.Strength = evidence.StrengthSMS
+	if got := rejected.Apply(fact(500, evidence.StrengthAny), claimedAt); got.State != Rejected || got.Amount != rupees(500) {
+		t.Errorf("a bank's own that was rejected: %+v", got)
+	}
+}
+
 // A person's release overrules what was known. What contradicts the released transfer afterwards counts anew.
 func TestReleaseOverrulesWhatWasKnown(t *testing.T) {
 	fact := func(minor, account int64) evidence.Fact {

@@ -61,6 +61,12 @@ func TestPayersNameCantMoveAmountOrReference(t *testing.T) {
 		{"vpa with two underscores at baroda", "AD-BOBSMS-S", "Rs.1600 Credited to A/c ...7656 thru UPI/432371591309 by a_b_okaxis. Total Bal:Rs.3.48CR. Avlbl Amt:Rs.3.48(18-11-2024 08:02:26) - Bank of Baroda", "credit 432371591309 1600.00 a_b@okaxis"},
 		{"name says refund", sbiS, "Dear SBI User, your A/c X6710-credited by Rs.62 on 27Apr25 transfer from SHOP REFUND Ref No 511760274797 -SBI", "refused refund"},
 		{"name says reversal of", sbiS, "Dear SBI User, your A/c X6710-credited by Rs.62 on 27Apr25 transfer from reversal of UPI 511111111111 Ref No 511760274797 -SBI", "refused reversal"},
+		{"name begins with reversal", sbiS, "Dear SBI User, your A/c X6710-credited by Rs.62 on 27Apr25 transfer from REVERSAL STUDIO Ref No 511760274797 -SBI", "refused reversal"},
+		{"remark says returned", axisS, "INR 50.00 credited\nA/c no. XX2057\n02-09-25, 16:02:45 IST\nUPI/P2A/524565742400/RAHUL/returned - Axis Bank", "refused reversal"},
+		{"bank says reversal of", sbiS, "Your A/c X6710 has been credited with Rs 208.42 on 03-Sep-22 as reversal of transaction with UPI: 224679541058.", "reversal 224679541058"},
+		{"vpa with a number where banks print none", "VM-UCOBNK-S", "A/c XX1111 Credited with Rs.2,000.00 on 21-09-2025 by upi.999999999999-x@okaxis", "unparsed no_reference"},
+		{"vpa with an amount", sbiS, "A/c XX1111 Credited by rs.9000-x@okaxis Rs.2.00 on 21-09-2025 UPI Ref 526830463424", "credit 526830463424 2.00 rs.9000-x@okaxis"},
+		{"sender is an e-mail address", "vm-sbiupi-s@example.com", "Rs 5.00 credited to A/c XX4321. UPI 527412345678", "refused phone_sender"},
 		{"name with a line break", sbiS, "Dear SBI User, your A/c X6710-credited by Rs.62 on 27Apr25 transfer from RAM\nKUMAR Ref No 511760274797 -SBI", "credit 511760274797 62.00"},
 		{"name too long for its place", iciciS, "Dear Customer, Acct XX823 is credited with Rs 6.00 on 26-Jun-25 from " + strings.Repeat("LONG ", 30) + ". UPI:517722323232-ICICI Bank", "credit 517722323232 6.00"},
 		{"name with a phone number", sbiS, "Dear SBI User, your A/c X6710-credited by Rs.62 on 27Apr25 transfer from RAM 9876543210 Ref No 511760274797 -SBI", "credit 511760274797 62.00 RAM 9876543210"},
@@ -193,7 +199,7 @@ func TestRefusedTexts(t *testing.T) {
 		{"keycap digit", sbiS, "Rs.5\ufe0f\u20e3 credited. Ref 519912345678", "refused lookalike"},
 		{"greek letters", sbiS, "Rs.500 creditεd credited. Ref 519912345678", "refused lookalike"},
 		{"offers isn't hidden by case", sbiS, "OFFER Rs 500 credited. Ref 519912345678", "refused loan_or_offer"},
-		{"refusal hidden by zero width", sbiS, "Rs 500 credited, re\u200bversal. Ref 519912345678", "reversal 519912345678"},
+		{"refusal hidden by zero width", sbiS, "Rs 500 credited, re\u200bversal. Ref 519912345678", "refused reversal"},
 	})
 }
 

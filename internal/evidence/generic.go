@@ -39,7 +39,7 @@ type genericFields struct {
 // readGeneric finds the fields of a normalised text without note. refs are its reference candidates.
 func readGeneric(text string, refs []string) genericFields {
 	var g genericFields
-	amounts := creditedAmounts(text)
+	amounts := creditedAmounts(maskVPAs(text))
 	switch {
 	case len(amounts) == 0:
 		g.reason = ReasonNotACredit

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -73,6 +74,9 @@ func compile(templates []bank.Template) []*bank.Form {
 var noteMark = gate([]string{"remark", "note", " from ", "payer", "comment", "message", "msg"}, `(?i)\bremarks?\b|\bnotes?\b|\b(?:info|message|msg|comments?) from (?:the )?(?:payer|sender|remitter)\b|`+
 	`\bpayer'?s? (?:note|message|comment)\b|\bcomments?\s*[:=-]|\bmessage\s*[:=-]|\bmsg\s*[:=-]`)
 
+// namesReversed is a bank's own phrase: the number that follows was taken back.
+var namesReversed = regexp.MustCompile(`(?i)\brevers(?:al|ed) of (?:(?:the|your|an?|upi|imps|transaction|txn|payment|transfer|with|ref|reference|no|rrn|id)\b[\s.:]*)+\d{12}\b`)
+
 // Read decides what a message is. now stands in for a message without received time. The refusals of messages go before
 // every template, so that a text that carries any sign of being no payment is never a Credit.
 func (r *Reader) Read(m Message, now time.Time) Reading {
@@ -111,6 +115,9 @@ func (r *Reader) Read(m Message, now time.Time) Reading {
 		return refuse(reading, Refused, ReasonLookalike)
 	}
 	if reason := refusal(strings.TrimSpace(normalize(m.Title).text + "\n" + text)); reason != "" {
+		if reason == ReasonReversal && !namesReversed.MatchString(text) && scan.read(reading).Outcome == Credit {
+			return refuse(reading, Refused, reason) // the word may be the payer's: nothing is taken back for it
+		}
 		return refuseReading(reading, reason, text)
 	}
 	result := scan.read(reading)

@@ -17,8 +17,10 @@ var (
 
 const referenceLookBack = 80 // bytes before a number that are looked at
 
-// references returns the distinct numbers of a text that stand where banks print a reference, in order.
+// references returns the distinct numbers of a text that stand where banks print a reference, in order. What stands
+// inside a VPA was chosen by its owner.
 func references(text string) []string {
+	text = maskVPAs(text)
 	var found []string
 	for i := 0; i < len(text); {
 		if !isDigit(text[i]) {

@@ -5,7 +5,7 @@ import "strings"
 // sender is what an SMS sender tells about itself.
 type sender struct {
 	header      string // capitals, without operator prefix and suffix; "" for phone numbers
-	phone       bool   // a phone number, not a header
+	phone       bool   // a phone number or an e-mail address, not a header
 	promotional bool   // -P
 	trusted     bool   // suffix S, T or none
 }
@@ -20,7 +20,7 @@ const (
 func parseSender(text string) sender {
 	plain := plainASCII(text)
 	text = strings.ToUpper(strings.TrimSpace(normalize(text).text))
-	if isPhone(text) {
+	if isPhone(text) || strings.Contains(text, "@") {
 		return sender{phone: true}
 	}
 	if !plain {

@@ -84,7 +84,10 @@ func (b *batch) observe(e *evidenceItem) (*refState, error) {
 	case evidence.Reversal:
 		ref = b.refs[refKey{e.Rail, e.Number}]
 		result.Status = EvidenceRefused
-		if err := b.reverse(ref); err != nil {
+		if ref.transfer != nil && ref.transfer.AccountID != e.AccountID {
+			// What a phone hears of another account takes nothing back from this one.
+			result.Reason = reasonConflict
+		} else if err := b.reverse(ref); err != nil {
 			return nil, err
 		}
 	case evidence.Unparsed:

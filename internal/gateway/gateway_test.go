@@ -223,6 +223,19 @@ func TestWeakEvidenceStopsNothing(t *testing.T) {
 	})
 }
 
+// Whoever holds the phone of one account says nothing about another's.
+func TestReversalOfAnotherAccount(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		w.observe(w.credit("321302038123", "500"))
+		w.wantClaim(claimRequest("a", "p1", "321302038123", "500"), deposit.Accepted, deposit.ReasonMatched)
+		reversal := w.credit("321302038123", "500")
+		reversal.Outcome, reversal.Reason, reversal.AccountID = evidence.Reversal, evidence.ReasonReversal, 2
+		w.wantEvidence(reversal, EvidenceRefused, reasonConflict)
+		w.want("disputed", w.count("SELECT count(*) FROM transfer WHERE state = 'disputed'"), 0)
+		w.want("marked", w.count("SELECT count(*) FROM reference WHERE reversed_at IS NOT NULL"), 0)
+	})
+}
+
 func TestSharedAccountNeedsToBeShown(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		transfer := w.credit("321302038123", "500")

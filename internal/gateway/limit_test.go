@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla/internal/deposit"
+	"github.com/galla-gateway/galla/internal/evidence"
 	"github.com/galla-gateway/galla/internal/merchant"
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/internal/wallet"
@@ -45,6 +46,21 @@ func (w *world) paid(n *atomic.Int64, payer, amount string, state deposit.State,
 	}
 	w.observe(w.credit(number, amount))
 	w.wantClaim(claimRequest("o"+number, payer, number, amount), state, reason)
+}
+
+// What only a text tells of uses up no wallet's day, whether it is stored already or comes in the same batch.
+func TestWeakEvidenceUsesUpNoLimit(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		w.wallet(1, wallet.Active, 1000_00, 1)
+		forged := func(number string) EvidenceItem {
+			item := w.credit(number, "999999")
+			item.Strength = evidence.StrengthWeak
+			return item
+		}
+		w.observe(forged("321302038120"))
+		w.observe(forged("321302038121"), w.credit("321302038123", "500"))
+		w.wantClaim(claimRequest("a", "p1", "321302038123", "500"), deposit.Accepted, deposit.ReasonMatched)
+	})
 }
 
 // Each daily limit holds what would pass it, and lets through what just reaches it.

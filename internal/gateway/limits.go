@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla/internal/deposit"
+	"github.com/galla-gateway/galla/internal/evidence"
 	"github.com/galla-gateway/galla/internal/method"
 	"github.com/galla-gateway/galla/internal/store"
 )
@@ -90,13 +91,14 @@ func (b *batch) walletLimits(c deposit.Claim, t deposit.Transfer, a *account) (s
 	since, until := bankDay(t.OccurredAt, bankZone(a.Rail))
 	stored, err := b.q.SumAccountTransfers(b.ctx, store.SumAccountTransfersParams{
 		AccountID: int64(t.AccountID), Currency: string(t.Amount.Currency), Since: since.UnixMicro(), Until: until.UnixMicro(),
+		Weak: int16(evidence.StrengthWeak),
 	})
 	if err != nil {
 		return "", fmt.Errorf("sum transfers: %w", err)
 	}
 	amount, count := stored.Amount, stored.Transfers
 	for _, x := range b.out.transfers {
-		if x.stored == deposit.TransferNew && x.AccountID == t.AccountID && !x.OccurredAt.Before(since) && x.OccurredAt.Before(until) {
+		if x.stored == deposit.TransferNew && x.Strength != evidence.StrengthWeak && x.AccountID == t.AccountID && !x.OccurredAt.Before(since) && x.OccurredAt.Before(until) {
 			amount, count = amount+x.Amount.Minor, count+1
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/galla-gateway/galla/internal/evidence"
 	"github.com/galla-gateway/galla/internal/merchant"
 	"github.com/galla-gateway/galla/internal/method"
 	"github.com/galla-gateway/galla/internal/store"
@@ -106,6 +107,7 @@ func (g *Gateway) candidates(ctx context.Context, q *store.Queries, dir *Directo
 			since, until := bankDay(g.now(), bankZone(r.Method.Rail))
 			sum, err := q.SumAccountTransfers(ctx, store.SumAccountTransfersParams{
 				AccountID: int64(w.AccountID), Currency: string(w.Currency), Since: since.UnixMicro(), Until: until.UnixMicro(),
+				Weak: int16(evidence.StrengthWeak),
 			})
 			if err != nil {
 				return nil, fmt.Errorf("sum transfers: %w", err)

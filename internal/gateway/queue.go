@@ -33,6 +33,7 @@ type queue struct {
 	filled *sync.Cond
 	items  []*item
 	taken  int // items of batches that were not yet given back
+	slow   int // batches of these that run for longer than slowBatch
 	closed bool
 }
 
@@ -65,11 +66,21 @@ func (q *queue) put(items []*item) error {
 	return nil
 }
 
-// take waits until a batch may start and returns up to MaxBatch items; none only when the queue is closed and empty. A
+// slowBatch is how long a batch may run before others stop waiting to be as many: it waits for a lock or a server.
+const slowBatch = 200 * time.Millisecond
+
+// flight is a batch under way.
+type flight struct {
+	items []*item
+	timer *time.Timer
+	slow  bool
+}
+
+// take waits until a batch may start and returns it with up to MaxBatch items; nil only when the queue is closed and empty. A
 // lone batch starts with whatever is there. One beside another starts when as many wait as that one has: a batch costs
 // much the same however few share it, and two of a size keep each other's waiting for the database filled. Each batch
 // must be given back with done.
-func (q *queue) take() []*item {
+func (q *queue) take() *flight {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for !q.ready() {
@@ -80,7 +91,8 @@ func (q *queue) take() []*item {
 	}
 	n := min(len(q.items), MaxBatch)
 	q.taken += n
-	batch := append([]*item(nil), q.items[:n]...)
+	batch := &flight{items: append([]*item(nil), q.items[:n]...)}
+	batch.timer = time.AfterFunc(slowBatch, func() { q.late(batch) })
 	rest := copy(q.items, q.items[n:])
 	clear(q.items[rest:])
 	q.items = q.items[:rest]
@@ -97,14 +109,32 @@ func (q *queue) ready() bool {
 	case q.taken == 0, q.closed:
 		return true
 	}
-	return len(q.items) >= max(minBeside, min(q.taken, MaxBatch))
+	return q.slow > 0 || len(q.items) >= max(minBeside, min(q.taken, MaxBatch))
 }
 
-// done gives a batch of so many items back.
-func (q *queue) done(items int) {
+// late notes that a batch takes its time.
+func (q *queue) late(batch *flight) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.taken -= items
+	if batch.items == nil {
+		return // it was given back meanwhile
+	}
+	batch.slow = true
+	q.slow++
+	if q.ready() {
+		q.filled.Signal()
+	}
+}
+
+// done gives a batch back.
+func (q *queue) done(batch *flight) {
+	batch.timer.Stop()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.taken -= len(batch.items)
+	if batch.items = nil; batch.slow {
+		q.slow--
+	}
 	if q.ready() {
 		q.filled.Signal()
 	}
@@ -144,12 +174,12 @@ func (g *Gateway) submit(_ context.Context, items []*item) error {
 func (g *Gateway) writeBatches() {
 	defer g.writers.Done()
 	for {
-		items := g.queue.take()
-		if len(items) == 0 {
+		batch := g.queue.take()
+		if batch == nil {
 			return
 		}
-		g.runBatch(items)
-		g.queue.done(len(items))
+		g.runBatch(batch.items)
+		g.queue.done(batch)
 	}
 }
 
@@ -213,8 +243,9 @@ func (g *Gateway) commitBatch(items []*item) error {
 		default:
 			return err
 		}
-		if try >= maxTries || g.opts.Now().Sub(start) > maxRetry {
-			if errors.Is(err, store.ErrUnique) {
+		unreachable := errors.Is(err, store.ErrUnavailable) // a failover takes seconds: only time ends the tries
+		if try >= maxTries && !unreachable || g.opts.Now().Sub(start) > maxRetry {
+			if errors.Is(err, store.ErrUnique) || errors.Is(err, store.ErrStale) {
 				return err // not a race: the row itself is refused
 			}
 			return errors.Join(ErrUnknown, err)

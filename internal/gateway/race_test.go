@@ -140,6 +140,7 @@ func TestPoisonAmongHundred(t *testing.T) {
 		for name, poison := range map[string]*item{
 			"claim":    {claim: newClaimItem(claimRequest("poison", strings.Repeat("x", 191), "999999999999", "500"))},
 			"evidence": {evidence: &evidenceItem{EvidenceItem: w.credit(strings.Repeat("9", 65), "500")}},
+			"act":      {act: &act{ref: refKey{phonePe.Rail, "999999999998"}, apply: func(*batch, *refState) error { return store.ErrStale }}},
 		} {
 			items := make([]*item, 0, MaxBatch)
 			for i := range MaxBatch - 1 {
@@ -168,7 +169,7 @@ func TestPoisonAmongHundred(t *testing.T) {
 				w.t.Errorf("%s: %d answers beside the fault %v", name, answers, poison.err)
 			}
 		}
-		w.want("claims", w.count("SELECT count(*) FROM claim"), 2*MaxBatch/2)
+		w.want("claims", w.count("SELECT count(*) FROM claim"), 3*MaxBatch/2)
 		w.want("poison kept", w.count("SELECT count(*) FROM claim WHERE order_id = 'poison'"), 0)
 		w.clean()
 	})

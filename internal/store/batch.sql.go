@@ -605,7 +605,7 @@ SELECT CAST(COALESCE(sum(t.amount), 0) AS bigint) AS amount, count(*) AS transfe
 FROM transfer t
 WHERE t.account_id = $1 AND t.currency = $2
   AND t.occurred_at >= $3 AND t.occurred_at < $4
-  AND t.state IN ('observed', 'credited', 'quarantined', 'disputed')
+  AND (t.state IN ('credited', 'disputed') OR t.state IN ('observed', 'quarantined') AND t.strength > CAST($5 AS smallint))
 `
 
 type SumAccountTransfersParams struct {
@@ -613,6 +613,7 @@ type SumAccountTransfersParams struct {
 	Currency  string
 	Since     int64
 	Until     int64
+	Weak      int16
 }
 
 type SumAccountTransfersRow struct {
@@ -626,6 +627,7 @@ func (q *Queries) SumAccountTransfers(ctx context.Context, arg SumAccountTransfe
 		arg.Currency,
 		arg.Since,
 		arg.Until,
+		arg.Weak,
 	)
 	var i SumAccountTransfersRow
 	err := row.Scan(&i.Amount, &i.Transfers)

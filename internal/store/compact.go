@@ -108,7 +108,7 @@ func appendField(text []byte, value reflect.Value) []byte {
 		value = value.Elem()
 	}
 	if value.Kind() == reflect.String {
-		return appendString(text, value.String())
+		return appendString(text, strings.ToValidUTF8(value.String(), "\uFFFD")) // as encoding/json does
 	}
 	return strconv.AppendInt(text, value.Int(), 10)
 }

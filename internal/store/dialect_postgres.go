@@ -27,6 +27,9 @@ func (s *Store) openPostgres(dsn string, opts Options) error {
 	}
 	writer.RuntimeParams["jit"] = "off" // a plan that was left no choice looks dear enough for it
 	writer.RuntimeParams["random_page_cost"] = "1"
+	// An instance that froze in a transaction loses its locks, and who waits for them tries again.
+	writer.RuntimeParams["idle_in_transaction_session_timeout"] = "15000"
+	writer.RuntimeParams["lock_timeout"] = "4000"
 	writer.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	reader, err := pgConfig(dsn)
 	if err != nil {

@@ -65,7 +65,7 @@ func classify(err error, committing bool) error {
 
 func classifyPostgres(err error, code string, committing bool) error {
 	switch {
-	case code == "40001", code == "40P01":
+	case code == "40001", code == "40P01", code == "55P03": // serialization, deadlock, lock timeout
 		return fmt.Errorf("%w: %w", ErrRetry, err)
 	case code == "23505":
 		return fmt.Errorf("%w: %w", ErrUnique, err)
@@ -74,7 +74,7 @@ func classifyPostgres(err error, code string, committing bool) error {
 	case committing && !strings.HasPrefix(code, "23"):
 		// A server that ends a connection during COMMIT may have stored the transaction before it said so.
 		return fmt.Errorf("%w: %w", ErrAmbiguous, err)
-	case len(code) == 5 && (code[:2] == "08" || code[:2] == "57" || code[:2] == "53"), code == "25006":
+	case len(code) == 5 && (code[:2] == "08" || code[:2] == "57" || code[:2] == "53"), code == "25006", code == "25P03": // read-only after a failover; idle in transaction
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err

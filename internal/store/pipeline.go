@@ -6,11 +6,15 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
+
+// rollbackTimeout bounds a ROLLBACK over a network that may be gone.
+const rollbackTimeout = 5 * time.Second
 
 // WriteBatch is Write for a transaction whose statements without rows may wait: on PostgreSQL they travel together
 // with the next query, the last of them with COMMIT, which saves most of a batch's round trips. The error of such a
@@ -131,7 +135,9 @@ func (p *pipeline) rollback(ctx context.Context) {
 	if !p.begun {
 		return
 	}
-	if _, err := p.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	if _, err := p.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
 		_ = p.conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool must not keep it
 	}
 }

@@ -56,7 +56,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 // under the client's hands, and many clients then lose the answer that says
 // what was wrong.
 func linger(w http.ResponseWriter, r *http.Request, now time.Time) {
-	if r.ContentLength >= 0 && r.ContentLength <= lingerFrom {
+	// Who asks before sending (Expect: 100-continue) and was refused sends nothing.
+	if r.ContentLength >= 0 && r.ContentLength < lingerFrom || r.Header.Get("Expect") != "" {
 		return
 	}
 	connection := http.NewResponseController(w)

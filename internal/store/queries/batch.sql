@@ -77,7 +77,7 @@ SELECT CAST(COALESCE(sum(t.amount), 0) AS bigint) AS amount, count(*) AS transfe
 FROM transfer t
 WHERE t.account_id = sqlc.arg(account_id) AND t.currency = sqlc.arg(currency)
   AND t.occurred_at >= sqlc.arg(since) AND t.occurred_at < sqlc.arg(until)
-  AND t.state IN ('observed', 'credited', 'quarantined', 'disputed');
+  AND (t.state IN ('credited', 'disputed') OR t.state IN ('observed', 'quarantined') AND t.strength > CAST(sqlc.arg(weak) AS smallint));
 
 -- name: InsertClaims :exec
 INSERT INTO claim (id, merchant_id, order_id, superseded_by, payer, method, reference_id, given, amount, currency, state, reason, until_evidence, corrections, told, created_at, decided_at, expires_at)
