@@ -43,6 +43,33 @@ func TestPostgresCommitsAreSynchronous(t *testing.T) {
 	}
 }
 
+// An instance that froze in a transaction holds nobody up for long: who waits for its lock is told to try again, and the
+// server ends it.
+func TestPostgresWritersDontWaitForEver(t *testing.T) {
+	s := open(t, testkit.Postgres(t))
+	for setting, want := range map[string]string{"lock_timeout": "4s", "idle_in_transaction_session_timeout": "15s", "jit": "off"} {
+		var got string
+		if err := s.Raw().QueryRow("SHOW " + setting).Scan(&got); err != nil || got != want {
+			t.Errorf("%s of a writer is %q (%v), want %s", setting, got, err, want)
+		}
+	}
+	frozen, err := s.Raw().Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer frozen.Rollback()
+	if _, err := frozen.Exec("UPDATE installation SET revision = revision; LOCK TABLE id_counter IN EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	err = s.Write(t.Context(), func(ctx context.Context, q *store.Queries) error {
+		_, err := q.ReserveIDs(ctx, store.ReserveIDsParams{Kind: "claim", Size: 1})
+		return err
+	})
+	if !errors.Is(err, store.ErrRetry) {
+		t.Errorf("behind a frozen lock: %v", err)
+	}
+}
+
 func databaseName(t *testing.T, s *store.Store) string {
 	t.Helper()
 	var name string
