@@ -60,6 +60,9 @@ type Merchant struct {
 	postbackKey keyring.Secret
 	webhooks    []webhookSecret
 	redirectKey keyring.Secret
+	redirects   map[int]string
+	brand       merchant.Brand
+	origins     []string
 }
 
 type webhookSecret struct {
@@ -253,7 +256,7 @@ func loadDirectory(ctx context.Context, q *store.Queries, keys *keyring.Keyring)
 		return nil, fmt.Errorf("load installation: %w", err)
 	}
 	l.d.Revision, l.d.Recovery, l.d.Simulated = installation.Revision, installation.RecoveryAt.Valid, installation.Simulated == 1
-	for _, step := range []func(context.Context) error{l.merchantRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.otherRows} {
+	for _, step := range []func(context.Context) error{l.merchantRows, l.windowRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.otherRows} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("load directory: %w", err)
 		}
