@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"time"
 
+	"github.com/galla-gateway/galla/internal/keyring"
 	"github.com/galla-gateway/galla/internal/merchant"
 )
 
@@ -11,6 +13,17 @@ func (m *Merchant) Redirect(id int) (string, bool) {
 	address, ok := m.redirects[id]
 	return address, ok
 }
+
+// RedirectKey is the key that signs links and redirect tokens (protocol section 3.3).
+func (m *Merchant) RedirectKey() keyring.Secret {
+	if len(m.linkKeys) == 0 {
+		return ""
+	}
+	return m.linkKeys[0].secret
+}
+
+// RedirectKeys are the keys by which links and redirect tokens may be signed now, newest first: two while it is rotated.
+func (m *Merchant) RedirectKeys(now time.Time) []string { return liveOf(m.linkKeys, now) }
 
 // Brand is how the window looks for the merchant's payers. Its name is the merchant's own unless another was set.
 func (m *Merchant) Brand() merchant.Brand {
