@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -134,8 +135,26 @@ type WindowLink struct {
 	FailURL             string
 }
 
+// parameter is one named parameter of a link.
+type parameter struct{ name, value string }
+
+// parameters are the link's, in the order of the protocol, without those that aren't set.
+func (l WindowLink) parameters() []parameter {
+	all := []parameter{
+		{"label", l.Label}, {"currency_code", l.CurrencyCode}, {paramLang, l.Lang}, {"wallet_type", l.WalletType},
+		{"custom_transaction_id", l.CustomTransactionID}, {"fixed_amount", l.FixedAmount},
+		{"payment_url_success_id", urlID(l.SuccessURLID)}, {"payment_url_pending_id", urlID(l.PendingURLID)},
+		{"payment_url_fail_id", urlID(l.FailURLID)},
+		{"success_url", l.SuccessURL}, {"fail_url", l.FailURL}, {"pending_url", l.PendingURL},
+	}
+	return slices.DeleteFunc(all, func(p parameter) bool { return p.value == "" })
+}
+
 // URL checks the link and returns it, its parameters in the order of the protocol.
-func (l WindowLink) URL() (string, error) {
+func (l WindowLink) URL() (string, error) { return l.build(l.parameters()) }
+
+// build checks the link and writes it with the parameters.
+func (l WindowLink) build(list []parameter) (string, error) {
 	base, err := url.Parse(l.Base)
 	if err != nil || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
 		return "", fmt.Errorf("window link: base %q must be an absolute URL without a query", l.Base)
@@ -146,29 +165,11 @@ func (l WindowLink) URL() (string, error) {
 	if base.Path == "" {
 		base.Path = "/"
 	}
-	var query strings.Builder
-	add := func(name, value string) {
-		if value == "" {
-			return
-		}
-		if query.Len() > 0 {
-			query.WriteByte('&')
-		}
-		query.WriteString(name + "=" + url.QueryEscape(value))
+	pairs := make([]string, len(list))
+	for i, p := range list {
+		pairs[i] = p.name + "=" + url.QueryEscape(p.value)
 	}
-	add("label", l.Label)
-	add("currency_code", l.CurrencyCode)
-	add("lang", l.Lang)
-	add("wallet_type", l.WalletType)
-	add("custom_transaction_id", l.CustomTransactionID)
-	add("fixed_amount", l.FixedAmount)
-	add("payment_url_success_id", urlID(l.SuccessURLID))
-	add("payment_url_pending_id", urlID(l.PendingURLID))
-	add("payment_url_fail_id", urlID(l.FailURLID))
-	add("success_url", l.SuccessURL)
-	add("fail_url", l.FailURL)
-	add("pending_url", l.PendingURL)
-	base.RawQuery = query.String()
+	base.RawQuery = strings.Join(pairs, "&")
 	return base.String(), nil
 }
 

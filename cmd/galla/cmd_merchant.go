@@ -19,9 +19,11 @@ import (
 func newMerchant(a *app) *cobra.Command {
 	pause := a.verb("pause SLUG", "Show its payers no more wallets; what they sent is still credited", cobra.ExactArgs(1), a.moveMerchant(merchant.Paused))
 	resume := a.verb("resume SLUG", "End a pause", cobra.ExactArgs(1), a.moveMerchant(merchant.Active))
-	return inGroup(groupBusiness, group("merchant", "Platforms that take deposits",
+	list := []*cobra.Command{
 		a.merchantAdd(), a.merchantList(), a.merchantShow(), a.merchantSet(), a.merchantRotate(), pause, resume,
-		group("domain", "Host names that a merchant brings", a.domainAdd(), a.domainList(), a.domainRemove())))
+		group("domain", "Host names that a merchant brings", a.domainAdd(), a.domainList(), a.domainRemove()),
+	}
+	return inGroup(groupBusiness, group("merchant", "Platforms that take deposits", append(list, a.merchantWindow()...)...))
 }
 
 // merchantKeysDoc is what merchant add prints. Scripts rely on its members.

@@ -18,6 +18,7 @@ var commands = []func(*app) *cobra.Command{
 	newServe,
 	newMigrate,
 	newMerchant,
+	newLink,
 	newWallet,
 	newSource,
 	newSender,

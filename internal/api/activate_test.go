@@ -213,3 +213,24 @@ func closedGateway(t *testing.T, w *world) {
 		}
 	}
 }
+
+// Over the budget of wrong claims the right number is told the same as a wrong one: 429, and when to come again.
+func TestTooManyAttempts(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.set("shop", "waiting_limit=1000")
+		w.transfer("321302038123", "500")
+		for n := range gateway.MaxWrongOfPayer {
+			w.claim(fmt.Sprint("o", n), "guesser", fmt.Sprintf("9%011d", n), "500")
+		}
+		w.clock.Advance(1500 * time.Millisecond)
+		for _, number := range []string{"999999999999", "321302038123", "123"} {
+			got := w.want(call{path: w.activatePath(), body: claimBody("more", "guesser", number, "500")}, http.StatusTooManyRequests, failJSON("Too many attempts"))
+			if after := got.Header().Get("Retry-After"); after != "3599" {
+				t.Errorf("Retry-After is %q", after)
+			}
+		}
+		w.clock.Advance(3599 * time.Second)
+		w.want(call{path: w.activatePath(), body: claimBody("more", "guesser", "321302038123", "500")}, http.StatusOK,
+			okJSON)
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/evidence"
@@ -38,22 +39,28 @@ var errNotFound = &denial{http.StatusNotFound, galla.MessageNotFound}
 func (a *api) adapt(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := handle(w, r); err != nil {
-			answerError(w, err)
+			answerError(w, err, a.Now())
 		}
 	})
 }
 
 // answerError is the one table from errors to answers. What is no caller's fault stays in the log.
-func answerError(w http.ResponseWriter, err error) {
+func answerError(w http.ResponseWriter, err error, now time.Time) {
 	var request *galla.RequestError
 	var refusal *gateway.Refusal
 	var undecodable *evidence.DecodeError
 	var denied *denial
+	var tooMany *gateway.TooManyAttempts
 	switch {
 	case errors.As(err, &request):
 		fail(w, http.StatusUnprocessableEntity, request.Message)
 	case errors.As(err, &refusal):
 		fail(w, http.StatusOK, refusal.Message)
+	case errors.As(err, &tooMany):
+		// Rounded up: who comes back then finds the budget open.
+		seconds := max((tooMany.Again.Sub(now)+time.Second-1)/time.Second, retryAfterSeconds)
+		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+		fail(w, http.StatusTooManyRequests, gateway.MessageTooManyAttempts)
 	case errors.As(err, &undecodable):
 		fail(w, undecodable.Status, undecodable.Message)
 	case errors.As(err, &denied):

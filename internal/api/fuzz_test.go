@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/galla-gateway/galla"
@@ -54,7 +55,7 @@ func checkRequestError(t *testing.T, err error) {
 		t.Fatalf("%v is no RequestError", err)
 	}
 	recorder := httptest.NewRecorder()
-	answerError(recorder, err)
+	answerError(recorder, err, time.Time{})
 	if recorder.Code != 422 || !json.Valid(recorder.Body.Bytes()) || !utf8.Valid(recorder.Body.Bytes()) {
 		t.Errorf("%v is answered %d %q", err, recorder.Code, recorder.Body)
 	}

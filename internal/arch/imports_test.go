@@ -39,7 +39,7 @@ gateway: internal/gateway -> store rule fact keyring galla money
 sender:  internal/sender -> galla
 store:   internal/store -> rule fact keyring galla money
 rule:    internal/deposit internal/ledger internal/postback internal/withdrawal -> fact galla money
-fact:    internal/evidence internal/evidence/bank internal/evidence/statement internal/merchant internal/method internal/wallet -> fact galla money
+fact:    internal/evidence internal/evidence/bank internal/evidence/statement internal/logo internal/merchant internal/method internal/wallet -> fact galla money
 keyring: internal/keyring ->
 config:  internal/config ->
 galla:   . -> money

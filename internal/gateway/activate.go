@@ -28,6 +28,7 @@ func (b *batch) activate(it *claimItem) error {
 		fresh.ReferenceID = ref.id
 	}
 	current := b.orders[key]
+	it.repeat = current != nil && fresh.SameContent(current.Claim)
 	if current != nil {
 		done, err := b.knownOrder(it, current, fresh)
 		if done || err != nil {
@@ -43,10 +44,10 @@ func (b *batch) knownOrder(it *claimItem, current, fresh *claimState) (done bool
 	expired := current.State == deposit.Expired || current.ExpiredAt(b.now)
 	switch {
 	case same && (current.State == deposit.Accepted || current.State == deposit.Held || (current.State == deposit.Waiting && !expired)):
-		it.result = b.truth(current)
+		it.result = b.dir.truth(current)
 		return true, nil
 	case same && current.State == deposit.Refused && current.Reason == deposit.ReasonPerson:
-		it.result = b.truth(current)
+		it.result = b.dir.truth(current)
 		return true, nil
 	case current.State == deposit.Refused, expired:
 		fresh.Corrections = current.Corrections
@@ -65,19 +66,6 @@ func (b *batch) knownOrder(it *claimItem, current, fresh *claimState) (done bool
 	}
 	it.result = ClaimResult{State: deposit.Refused, Reason: deposit.ReasonCorrected, Message: MessageOrderUsed}
 	return true, nil
-}
-
-// truth is the present state of a stored claim as an answer.
-func (b *batch) truth(c *claimState) ClaimResult {
-	result := ClaimResult{ClaimID: c.ID, State: c.State, Reason: c.Reason, Amount: c.credited}
-	if c.State == deposit.Waiting && b.dir.Recovery {
-		// Whether its money came, and was credited, between the backup and now is not known.
-		result.State, result.Reason = deposit.Held, deposit.ReasonRecovery
-	}
-	if c.State == deposit.Refused || c.State == deposit.Expired {
-		result.Message = failMessage(c.Reason)
-	}
-	return result
 }
 
 // judgeFresh judges a new claim and stores it in the place of the order's current one.
@@ -107,7 +95,7 @@ func (b *batch) judgeFresh(it *claimItem, current, fresh *claimState, ref *refSt
 	if err := b.apply(fresh, ref, verdict, facts, actorRules); err != nil {
 		return err
 	}
-	it.result = b.truth(fresh)
+	it.result = b.dir.truth(fresh)
 	if verdict.Reason == deposit.ReasonShape {
 		it.result.Hint, it.result.Message = it.hint, it.hint.Message
 	}
@@ -150,7 +138,7 @@ func (b *batch) answersAsBefore(it *claimItem, current *claimState, verdict depo
 			b.moveClaim(current, deposit.Expired, deposit.ReasonExpired, false, "", actorRules)
 		}
 		b.changeClaim(current)
-		it.result = b.truth(current)
+		it.result = b.dir.truth(current)
 		return true
 	}
 	return false

@@ -267,7 +267,13 @@ func TestRotateMerchantKey(t *testing.T) {
 		redirect, err := w.g.RotateMerchantKey(ctx, "shop", "redirect", time.Hour)
 		w.must(err)
 		if m().RedirectKey() != redirect.Secret {
-			t.Fatal("links are checked with the new key")
+			t.Fatal("links are signed with the new key")
+		}
+		if got := m().RedirectKeys(w.clock.Now()); !slices.Equal(got, []string{redirect.Secret.Reveal(), first.RedirectKey.Reveal()}) {
+			t.Fatal("links are checked with the new and the old key, got", len(got))
+		}
+		if got := m().RedirectKeys(w.clock.Now().Add(time.Hour)); !slices.Equal(got, []string{redirect.Secret.Reveal()}) {
+			t.Fatal("the old key of links is over, got", len(got))
 		}
 		_, err = w.g.RotateMerchantKey(ctx, "shop", "other", time.Hour)
 		w.refused(err, CodeInvalid, "kind")

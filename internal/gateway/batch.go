@@ -26,6 +26,7 @@ type claimItem struct {
 	number string // "" when the shape is wrong
 	hint   method.Hint
 	given  string
+	repeat bool // it says what is stored already
 	result ClaimResult
 }
 
@@ -139,8 +140,9 @@ func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks bool
 		return false, err
 	}
 	dir := g.Directory()
+	var b *batch // of the last run
 	err = g.store.WriteBatch(context.Background(), func(ctx context.Context, q *store.Queries) error {
-		b := &batch{
+		b = &batch{
 			g: g, ctx: ctx, q: q, dir: dir, now: g.now(), ids: drawn{blocks: g.ids},
 			known: map[[32]byte]store.LoadEvidenceRow{}, refs: map[refKey]*refState{}, orders: map[orderKey]*claimState{},
 			byID: map[deposit.ClaimID]*claimState{}, waiting: map[payerKey]int{},
@@ -159,6 +161,9 @@ func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks bool
 		postbacks = b.postbacks
 		return b.save()
 	})
+	if err == nil {
+		g.watchers.committed(&b.out)
+	}
 	return postbacks, err
 }
 
@@ -281,13 +286,11 @@ func (b *batch) loadOrders(orders store.Batch) error {
 		return fmt.Errorf("load orders: %w", err)
 	}
 	for _, row := range current {
-		c := b.claim(store.Claim{
-			ID: row.ID, MerchantID: row.MerchantID, OrderID: row.OrderID, SupersededBy: row.SupersededBy, Payer: row.Payer,
-			Method: row.Method, ReferenceID: row.ReferenceID, Given: row.Given, Amount: row.Amount, Currency: row.Currency,
-			State: row.State, Reason: row.Reason, UntilEvidence: row.UntilEvidence, Corrections: row.Corrections, Told: row.Told,
-			CreatedAt: row.CreatedAt, DecidedAt: row.DecidedAt, ExpiresAt: row.ExpiresAt,
-		})
-		c.credited = money.Money{Minor: row.Credited, Currency: money.Currency(row.Currency)}
+		if _, known := b.byID[deposit.ClaimID(row.ID)]; known {
+			continue // two items of one order
+		}
+		c := orderClaim(row)
+		b.byID[c.ID] = c
 		b.orders[orderKey{c.MerchantID, c.OrderID}] = c
 	}
 	return nil

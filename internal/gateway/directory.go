@@ -58,11 +58,14 @@ type Merchant struct {
 	merchant.Merchant
 	AccessKey   string
 	postbackKey keyring.Secret
-	webhooks    []webhookSecret
-	redirectKey keyring.Secret
+	webhooks    []datedSecret // newest first, as the next
+	linkKeys    []datedSecret
+	redirects   map[int]string
+	brand       merchant.Brand
+	origins     []string
 }
 
-type webhookSecret struct {
+type datedSecret struct {
 	secret    keyring.Secret
 	expiresAt time.Time // zero: never
 }
@@ -177,10 +180,13 @@ func (d *Directory) Methods(m *Merchant) []method.Method {
 
 // WebhookSecrets are the merchant's live Standard Webhooks secrets, newest first.
 func (m *Merchant) WebhookSecrets(now time.Time) []string {
-	var live []string
-	for _, w := range m.webhooks {
-		if w.expiresAt.IsZero() || now.Before(w.expiresAt) {
-			live = append(live, w.secret.Reveal())
+	return liveOf(m.webhooks, now)
+}
+
+func liveOf(secrets []datedSecret, now time.Time) (live []string) {
+	for _, s := range secrets {
+		if s.expiresAt.IsZero() || now.Before(s.expiresAt) {
+			live = append(live, s.secret.Reveal())
 		}
 	}
 	return live
@@ -188,9 +194,6 @@ func (m *Merchant) WebhookSecrets(now time.Time) []string {
 
 // PostbackKey is the secret half of the postback key pair.
 func (m *Merchant) PostbackKey() keyring.Secret { return m.postbackKey }
-
-// RedirectKey verifies redirect tokens (protocol section 3.3).
-func (m *Merchant) RedirectKey() keyring.Secret { return m.redirectKey }
 
 // fits reports whether the account has a wallet, whatever its state, of the claim's method and currency that serves
 // the merchant.
@@ -253,7 +256,7 @@ func loadDirectory(ctx context.Context, q *store.Queries, keys *keyring.Keyring)
 		return nil, fmt.Errorf("load installation: %w", err)
 	}
 	l.d.Revision, l.d.Recovery, l.d.Simulated = installation.Revision, installation.RecoveryAt.Valid, installation.Simulated == 1
-	for _, step := range []func(context.Context) error{l.merchantRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.otherRows} {
+	for _, step := range []func(context.Context) error{l.merchantRows, l.windowRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.otherRows} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("load directory: %w", err)
 		}
@@ -321,11 +324,9 @@ func (l *loader) keyRows(ctx context.Context) error {
 				m.AccessKey, m.postbackKey = row.Public, secret
 			}
 		case keyWebhook:
-			m.webhooks = append(m.webhooks, webhookSecret{secret, expires})
+			m.webhooks = append(m.webhooks, datedSecret{secret, expires})
 		case keyRedirect:
-			if m.redirectKey == "" {
-				m.redirectKey = secret
-			}
+			m.linkKeys = append(m.linkKeys, datedSecret{secret, expires})
 		}
 	}
 	return nil

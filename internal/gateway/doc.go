@@ -13,6 +13,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/galla-gateway/galla"
@@ -62,6 +63,7 @@ type ClaimRequest struct {
 	Method     method.Method
 	Key1       string // as the payer typed it
 	Amount     money.Money
+	From       netip.Addr // of a payer at the payment window; zero for a merchant's server
 }
 
 // ClaimResult is the truth about a claim at the moment of the answer.
@@ -72,6 +74,8 @@ type ClaimResult struct {
 	Hint    method.Hint // for a number of the wrong shape
 	Amount  money.Money // credited amount, when accepted
 	Message string      // what a fail tells, "" otherwise
+	// TooMany: nothing was looked up (one of several requests; a lone one gets it as its error).
+	TooMany *TooManyAttempts
 }
 
 // Answer is the result on the wire.
@@ -130,11 +134,12 @@ const (
 
 // Messages of fails. Those that would help a guesser are one text.
 const (
-	MessageRefused     = "The transaction could not be confirmed. Check the transaction number and the amount"
-	MessageTooMany     = "Too many transactions are being checked"
-	MessageExpired     = "The transfer was not seen in time. If you have paid, send the transaction number again or contact support"
-	MessageOrderUsed   = "custom_transaction_id is already used for another transaction"
-	MessageCorrections = "The transaction was corrected too often"
+	MessageTooManyAttempts = "Too many attempts"
+	MessageRefused         = "The transaction could not be confirmed. Check the transaction number and the amount"
+	MessageTooMany         = "Too many transactions are being checked"
+	MessageExpired         = "The transfer was not seen in time. If you have paid, send the transaction number again or contact support"
+	MessageOrderUsed       = "custom_transaction_id is already used for another transaction"
+	MessageCorrections     = "The transaction was corrected too often"
 )
 
 // failMessage is what a refused claim's merchant is told.

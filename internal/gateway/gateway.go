@@ -58,6 +58,8 @@ type Gateway struct {
 	reload    sync.Mutex
 	ids       *idBlocks
 	queue     *queue
+	budget    *budget
+	watchers  watchers
 	writers   sync.WaitGroup
 	counters  Counters
 }
@@ -79,7 +81,7 @@ func Open(ctx context.Context, s *store.Store, keys *keyring.Keyring, opts Optio
 	if opts.OnFatal == nil {
 		opts.OnFatal = func(err error) { panic(err) }
 	}
-	g := &Gateway{store: s, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue()}
+	g := &Gateway{store: s, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue(), budget: newBudget()}
 	g.keyring.Store(keys)
 	if err := g.checkInstallation(ctx); err != nil {
 		return nil, err

@@ -217,6 +217,9 @@ func (g *Gateway) commitBatch(items []*item) error {
 		wrote, err := g.tryBatch(items, ids, ambiguous > 0)
 		switch {
 		case err == nil:
+			if ambiguous > 0 {
+				g.watchers.unsure()
+			}
 			if wrote && g.opts.OnPostback != nil {
 				g.opts.OnPostback()
 			}

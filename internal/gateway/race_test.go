@@ -179,7 +179,7 @@ func TestPoisonAmongHundred(t *testing.T) {
 func TestOneOrderManyContents(t *testing.T) {
 	const claims = 64
 	eachWorld(t, func(w *world) {
-		instances := []*Gateway{w.g, w.instance()}
+		instances := []*Gateway{unbounded(w.g), unbounded(w.instance())}
 		var others, corrections tally
 		w.race(claims, func(i int) error {
 			return activate(instances[i%2], claimRequest("one", fmt.Sprint("p", i), fmt.Sprintf("%012d", i), "500"), &others)

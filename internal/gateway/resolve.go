@@ -42,7 +42,7 @@ func (g *Gateway) ResolveClaim(ctx context.Context, id deposit.ClaimID, accept b
 		}
 		if !accept {
 			b.moveClaim(c, deposit.Refused, deposit.ReasonPerson, false, personFacts(reason), actor)
-			result = b.truth(c)
+			result = b.dir.truth(c)
 			return nil
 		}
 		if ref.transfer == nil || ref.transfer.State != deposit.Observed {
@@ -57,7 +57,7 @@ func (g *Gateway) ResolveClaim(ctx context.Context, id deposit.ClaimID, accept b
 		if err := b.accept(c, ref, personFacts(reason), deposit.ReasonPerson, actor); err != nil {
 			return err
 		}
-		result = b.truth(c)
+		result = b.dir.truth(c)
 		return nil
 	})
 	return result, err
@@ -81,7 +81,7 @@ func (b *batch) endedBefore(id deposit.ClaimID, accept bool) (ClaimResult, error
 		return ClaimResult{}, nil
 	}
 	credited := money.Money{Minor: row.Credited, Currency: money.Currency(row.Currency)}
-	return b.truth(&claimState{Claim: deposit.Claim{ID: id, State: wanted, Reason: deposit.ReasonPerson}, credited: credited}), nil
+	return b.dir.truth(&claimState{Claim: deposit.Claim{ID: id, State: wanted, Reason: deposit.ReasonPerson}, credited: credited}), nil
 }
 
 func transferWord(ref *refState) string {

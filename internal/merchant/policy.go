@@ -43,6 +43,9 @@ type Policy struct {
 	PayerCount   int64          `json:"payer_daily_count"`
 	Fees         map[string]Fee `json:"fees,omitempty"` // by method; "*" is every other method
 	AllowIP      []netip.Prefix `json:"allow_ip,omitempty"`
+	// Of the payment window:
+	SignedLinks        bool `json:"signed_links"`        // only signed links open
+	RedirectParameters bool `json:"redirect_parameters"` // custom_transaction_id and status are appended to redirect URLs
 }
 
 // Defaults of a policy (design: one deposit, as data).
@@ -121,15 +124,7 @@ var settings = []setting{
 		func(p *Policy, v string, _ money.Currency) error { return setDuration(&p.PaidAfter, v) },
 		func(p Policy, _ money.Currency) string { return p.PaidAfter.String() }},
 	amountSetting("sms_limit", "the amount up to which a bank SMS alone is enough", func(p *Policy) *int64 { return &p.SMSLimit }),
-	{"require_offer", "true: a payer must have been shown a wallet of the account before paying",
-		func(p *Policy, v string, _ money.Currency) error {
-			b, err := strconv.ParseBool(v)
-			if err != nil {
-				return fmt.Errorf("expected true or false")
-			}
-			p.RequireOffer = b
-			return nil
-		}, func(p Policy, _ money.Currency) string { return strconv.FormatBool(p.RequireOffer) }},
+	boolSetting("require_offer", "true: a payer must have been shown a wallet of the account before paying", func(p *Policy) *bool { return &p.RequireOffer }),
 	amountSetting("minimum", "smallest deposit that is credited without a person, 0 for none", func(p *Policy) *int64 { return &p.Minimum }),
 	amountSetting("maximum", "largest deposit that is credited without a person, 0 for none", func(p *Policy) *int64 { return &p.Maximum }),
 	amountSetting("daily_amount", "the merchant's deposits of a day, 0 for no limit", func(p *Policy) *int64 { return &p.DailyAmount }),
@@ -163,6 +158,9 @@ var settings = []setting{
 			}
 			return strings.Join(list, ",")
 		}},
+	boolSetting("signed_links", "true: the payment window opens signed links only", func(p *Policy) *bool { return &p.SignedLinks }),
+	boolSetting("redirect_parameters", "true: the window appends custom_transaction_id and status to return addresses",
+		func(p *Policy) *bool { return &p.RedirectParameters }),
 }
 
 // SettingNames lists the keys of Set with what they mean, for help texts.
@@ -198,6 +196,17 @@ func (p Policy) Show(c money.Currency) map[string]string {
 		shown[s.key] = s.show(p, c)
 	}
 	return shown
+}
+
+func boolSetting(key, help string, field func(*Policy) *bool) setting {
+	return setting{key, help, func(p *Policy, v string, _ money.Currency) error {
+		b, err := strconv.ParseBool(v)
+		if err != nil {
+			return fmt.Errorf("expected true or false")
+		}
+		*field(p) = b
+		return nil
+	}, func(p Policy, _ money.Currency) string { return strconv.FormatBool(*field(&p)) }}
 }
 
 func amountSetting(key, help string, field func(*Policy) *int64) setting {

@@ -42,6 +42,8 @@ func TestSetAndShow(t *testing.T) {
 		{"sms_limit", "50000", "50000", func(p *Policy) { p.SMSLimit = 50_000_00 }},
 		{"sms_limit", "0", "0", func(p *Policy) { p.SMSLimit = 0 }},
 		{"require_offer", "true", "true", func(p *Policy) { p.RequireOffer = true }},
+		{"signed_links", "true", "true", func(p *Policy) { p.SignedLinks = true }},
+		{"redirect_parameters", "1", "true", func(p *Policy) { p.RedirectParameters = true }},
 		{"minimum", "99.50", "99.5", func(p *Policy) { p.Minimum = 99_50 }},
 		{"maximum", "100000", "100000", func(p *Policy) { p.Maximum = 100_000_00 }},
 		{"daily_amount", "1000000", "1000000", func(p *Policy) { p.DailyAmount = 1_000_000_00 }},
@@ -75,7 +77,7 @@ func TestSetRefuses(t *testing.T) {
 	for _, test := range [][2]string{
 		{"mismatch", "Credit"}, {"mismatch", ""}, {"waiting_limit", "0"}, {"waiting_limit", "10001"}, {"waiting_limit", "ten"},
 		{"window", "0s"}, {"window", "-1h"}, {"window", "72"}, {"window", "9000h"}, {"paid_after", "soon"}, {"sms_limit", "-1"},
-		{"sms_limit", "1.005"}, {"sms_limit", ""}, {"require_offer", "maybe"}, {"minimum", "1e3x"}, {"payer_daily_count", "-1"},
+		{"sms_limit", "1.005"}, {"sms_limit", ""}, {"require_offer", "maybe"}, {"signed_links", "maybe"}, {"redirect_parameters", ""}, {"minimum", "1e3x"}, {"payer_daily_count", "-1"},
 		{"payer_daily_count", "1.5"}, {"fee", "x"}, {"fee", "1+-2"}, {"fee", "1+2+3"}, {"fee", "-1"}, {"fee", "101"},
 		{"allow_ip", "203.0.113.0/33"}, {"allow_ip", "example.org"}, {"colour", "red"},
 	} {

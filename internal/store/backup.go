@@ -28,9 +28,9 @@ const backupFormat = 1
 
 // backupTables are all tables of the schema, each after those that it refers to.
 var backupTables = []string{
-	"installation", "id_counter", "merchant", "merchant_domain", "merchant_key", "receiving_account", "wallet",
-	"wallet_merchant", "assignment", "source", "sender_header", "conversion_rate", "reference", "evidence", "transfer",
-	"disputed_transfer", "claim", "deposit", "ledger_account", "posting", "balance_delta", "transition", "postback", "postback_attempt",
+	"installation", "id_counter", "merchant", "merchant_domain", "merchant_key", "redirect_url", "merchant_brand",
+	"merchant_origin", "receiving_account", "wallet", "wallet_merchant", "assignment", "source", "sender_header", "conversion_rate",
+	"reference", "evidence", "transfer", "disputed_transfer", "claim", "deposit", "ledger_account", "posting", "balance_delta", "transition", "postback", "postback_attempt",
 }
 
 // ErrBackup: a backup can't be read: it is cut off, was changed, or is none.

@@ -96,6 +96,16 @@ type Merchant struct {
 	CreatedAt             int64
 }
 
+type MerchantBrand struct {
+	MerchantID int64
+	Name       string
+	Logo       []byte
+	LogoType   string
+	Colour     string
+	Theme      string
+	Contact    string
+}
+
 type MerchantDomain struct {
 	Host       string
 	MerchantID int64
@@ -111,6 +121,11 @@ type MerchantKey struct {
 	AllowIp    string
 	CreatedAt  int64
 	ExpiresAt  sql.NullInt64
+}
+
+type MerchantOrigin struct {
+	MerchantID int64
+	Origin     string
 }
 
 type Postback struct {
@@ -151,6 +166,14 @@ type ReceivingAccount struct {
 	Holder    string
 	Tails     string
 	CreatedAt int64
+}
+
+type RedirectUrl struct {
+	MerchantID int64
+	ID         int64
+	Url        string
+	CreatedAt  int64
+	RemovedAt  sql.NullInt64
 }
 
 type SenderHeader struct {

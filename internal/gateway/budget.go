@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// TooManyAttempts is what a claim is told when its payer, its order or its address has been wrong too often. Nothing was
+// looked up and nothing is stored, so a right number is told the same as a wrong one.
+type TooManyAttempts struct {
+	Again time.Time // when a claim is looked at again
+}
+
+func (*TooManyAttempts) Error() string { return MessageTooManyAttempts }
+
+// budget lets claims through as long as those behind it have been wrong seldom enough. Claims that are being decided
+// count as if they were wrong until it is known: so many guesses at once get no further than one after another. One that
+// would go beyond waits for them. It belongs to one instance.
+type budget struct {
+	mu      sync.Mutex
+	decided *sync.Cond
+	waiting int
+	payers  *tallies[payerKey]
+	orders  *tallies[orderKey]
+	from    *tallies[netip.Addr]
+}
+
+func newBudget() *budget {
+	b := &budget{
+		payers: newTallies[payerKey](MaxWrongOfPayer, attemptKeys), orders: newTallies[orderKey](MaxWrongOfOrder, attemptKeys),
+		from: newTallies[netip.Addr](MaxWrongFrom, attemptKeys),
+	}
+	b.decided = sync.NewCond(&b.mu)
+	return b
+}
+
+// attempt is one claim before the budget.
+type attempt struct {
+	payer payerKey
+	order orderKey
+	from  netip.Addr // zero: not through the window
+	guess bool       // it has a number that could be somebody's
+}
+
+// ipv6Network is how much of an IPv6 address names one household: whoever has one address has all of its network.
+const ipv6Network = 64
+
+func attemptOf(it *claimItem) attempt {
+	from := it.From.Unmap().WithZone("")
+	if from.Is6() {
+		if network, err := from.Prefix(ipv6Network); err == nil {
+			from = network.Addr()
+		}
+	}
+	return attempt{payerKey{it.MerchantID, it.Payer}, orderKey{it.MerchantID, it.OrderID}, from, it.number != ""}
+}
+
+// enter lets a claim through, or tells when to come again. A guess that was let through must leave. With wait, it waits
+// for other claims to be decided where that is needed to know; without, again is nil and ok false.
+func (b *budget) enter(a attempt, now func() time.Time, wait bool) (again *TooManyAttempts, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		if again := b.full(a, now()); !again.IsZero() {
+			return &TooManyAttempts{again}, false
+		}
+		if !a.guess {
+			return nil, true
+		}
+		if !b.taken(a) {
+			break
+		}
+		if !wait {
+			return nil, false
+		}
+		b.waiting++
+		b.decided.Wait()
+		b.waiting--
+	}
+	b.payers.enter(a.payer)
+	if a.from.IsValid() {
+		b.orders.enter(a.order)
+		b.from.enter(a.from)
+	}
+	return nil, true
+}
+
+// full is when the last of the claim's budgets has room again, zero when all have.
+func (b *budget) full(a attempt, now time.Time) (again time.Time) {
+	latest := func(at time.Time, full bool) {
+		if full && at.After(again) {
+			again = at
+		}
+	}
+	latest(b.payers.full(a.payer, now))
+	if a.from.IsValid() {
+		latest(b.orders.full(a.order, now))
+		latest(b.from.full(a.from, now))
+	}
+	return again
+}
+
+func (b *budget) taken(a attempt) bool {
+	return b.payers.taken(a.payer) || a.from.IsValid() && (b.orders.taken(a.order) || b.from.taken(a.from))
+}
+
+// leave ends what enter began.
+func (b *budget) leave(a attempt, wrong bool, now time.Time) {
+	if !a.guess {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.payers.leave(a.payer, wrong, now)
+	if a.from.IsValid() {
+		b.orders.leave(a.order, wrong, now)
+		b.from.leave(a.from, wrong, now)
+	}
+	if b.waiting > 0 {
+		b.decided.Broadcast()
+	}
+}
