@@ -13,6 +13,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/galla-gateway/galla"
@@ -62,6 +63,7 @@ type ClaimRequest struct {
 	Method     method.Method
 	Key1       string // as the payer typed it
 	Amount     money.Money
+	From       netip.Addr // of the payer, where the payer asks and not the merchant's server; else zero
 }
 
 // ClaimResult is the truth about a claim at the moment of the answer.

@@ -43,6 +43,10 @@ type Policy struct {
 	PayerCount   int64          `json:"payer_daily_count"`
 	Fees         map[string]Fee `json:"fees,omitempty"` // by method; "*" is every other method
 	AllowIP      []netip.Prefix `json:"allow_ip,omitempty"`
+	// SignedLinks: the window opens only links that the merchant signed.
+	SignedLinks bool `json:"signed_links,omitempty"`
+	// RedirectParameters: the window appends custom_transaction_id and status to the URLs that payers are sent to.
+	RedirectParameters bool `json:"redirect_parameters,omitempty"`
 }
 
 // Defaults of a policy (design: one deposit, as data).
