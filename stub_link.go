@@ -11,6 +11,9 @@ import (
 
 // This file stands in for the real check of signed links and goes at the merge.
 
+// ErrLinkExpired means that a signed link's time is over.
+var ErrLinkExpired = errors.New("the link has expired")
+
 // VerifyLink checks a signed link.
 func VerifyLink(redirectKey, merchant string, query url.Values, now time.Time) error {
 	rest := url.Values{}

@@ -9,6 +9,10 @@ import (
 // windowPath begins the paths of the payment window on any host (protocol 1).
 const windowPath = "/plugin/"
 
+// staticPath begins the paths of the window's files, which are the same for
+// all merchants.
+const staticPath = "/plugin-static/"
+
 // apiPaths begin the paths that belong to the API on any host.
 var apiPaths = []string{"/api/", "/evidence/", "/v2/", "/v3/"}
 
@@ -26,7 +30,7 @@ func BySurface(api, window http.Handler, baseHost string, trusted []netip.Prefix
 }
 
 func surfaceOf(r *http.Request, baseHost string, trusted []netip.Prefix) Surface {
-	if strings.HasPrefix(r.URL.Path, windowPath) {
+	if strings.HasPrefix(r.URL.Path, windowPath) || strings.HasPrefix(r.URL.Path, staticPath) {
 		return SurfaceWindow
 	}
 	for _, path := range apiPaths {

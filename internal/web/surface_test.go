@@ -19,6 +19,7 @@ func TestBySurface(t *testing.T) {
 		{"plugin.pay.example", "/", "", "window"},
 		{"plugin.money.shop.example", "/", "", "window"},
 		{"pay.example", "/plugin/shop/", "", "window"},
+		{"pay.example", "/plugin-static/1/window.css", "", "window"},
 		{"127.0.0.1:8080", "/plugin/shop/", "", "window"},
 		{"api.shop.pay.example", "/plugin/shop/", "", "window"},
 		{"plugin.shop.pay.example", "/api/v1/transaction/activate", "", "api"},
