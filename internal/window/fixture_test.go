@@ -123,6 +123,12 @@ func (w *world) seed() {
 	w.source = source.ID
 	found, _ := w.g.Directory().Source(source.ID)
 	w.account = deposit.AccountID(found.AccountID)
+	gateway.SetStub("shop", gateway.StubMerchant{
+		Redirects: map[int]string{1: "https://merchant.example/failed", 2: "https://merchant.example/ok?from=galla", 3: "https://merchant.example/pending"},
+		Brand:     merchant.Brand{Name: "Shop & Co", Logo: []byte("<svg xmlns='http://www.w3.org/2000/svg'/>"), LogoType: "image/svg+xml", Colour: "#123456", Contact: "help@merchant.example"},
+		Origins:   []string{"https://merchant.example", "https://app.merchant.example"},
+	})
+	gateway.SetStub("other", gateway.StubMerchant{Redirects: map[int]string{4: "https://other.example/"}})
 }
 
 // set changes a merchant's settings, as key=value.
@@ -145,9 +151,9 @@ func (w *world) transfer(number, amount string) {
 	paid, err := money.Parse(amount, money.INR)
 	must(w.t, err)
 	item := gateway.EvidenceItem{
-		SourceID: w.source, AccountID: w.account, Raw: []byte(number + amount), ReceivedAt: w.clock.Now(), Outcome: evidence.OutcomeCredit,
-		Rail: method.RailIndia, Number: number, Amount: paid, OccurredAt: w.clock.Now(), Precision: evidence.PrecisionSecond,
-		Strength: evidence.StrengthStructured,
+		SourceID: w.source, AccountID: w.account, Raw: []byte(number + amount), ReceivedAt: w.clock.Now(), Outcome: evidence.Credit,
+		Rail: method.RailIndia, Number: number, Amount: paid, OccurredAt: w.clock.Now(), Precision: evidence.PrecisionExact,
+		Strength: evidence.StrengthAny,
 	}
 	copy(item.Fingerprint[:], number+amount)
 	results, err := w.g.Observe(context.Background(), []gateway.EvidenceItem{item})
@@ -267,9 +273,10 @@ func textOf(n *html.Node) string {
 	return b.String()
 }
 
-// href is the address of the link with an id.
-func (a answer) href(id string) string {
-	n := a.element("id", id)
+// href is the address of the link with an id, "" for none.
+func (a answer) href(id string) string { return hrefOf(a.element("id", id)) }
+
+func hrefOf(n *html.Node) string {
 	if n == nil {
 		return ""
 	}
@@ -310,11 +317,6 @@ func linkOf(order, amount string, more ...string) string {
 		query += "&" + m
 	}
 	return "/?" + query
-}
-
-// stub registers what a merchant has for the window.
-func (w *world) stub(slug string, redirects map[int]string, brand merchant.Brand, origins ...string) {
-	gateway.SetStub(slug, gateway.StubMerchant{Redirects: redirects, Brand: brand, Origins: origins})
 }
 
 func (w *world) count(query string) int64 {
