@@ -68,7 +68,9 @@ func TestParseTakes(t *testing.T) {
 		name, query string
 		check       func(link) bool
 	}{
-		{"the least", goodQuery, func(l link) bool { return l.label == "payer" && l.orderID == "order" && l.walletType == "" && l.fixed == "" }},
+		{"the least", goodQuery, func(l link) bool {
+			return l.label == "payer" && l.orderID == "order" && l.walletType == "" && l.fixed == ""
+		}},
 		{"ids at full length", "label=" + url.QueryEscape(long) + "&currency_code=INR&custom_transaction_id=" + url.QueryEscape(long),
 			func(l link) bool { return l.label == long && l.orderID == long }},
 		{"ids unchanged", "label=+a%2Bb%26&currency_code=INR&custom_transaction_id=%3Cb%3E", func(l link) bool { return l.label == " a+b&" && l.orderID == "<b>" }},
@@ -88,7 +90,9 @@ func TestParseTakes(t *testing.T) {
 		{"steps", goodQuery + "&step=number&pay_method=paytm&pay_amount=5&pay_lang=hi", func(l link) bool {
 			return l.choices == choices{step: "number", method: "paytm", amount: "5", lang: "hi"} && len(l.pairs) == 3
 		}},
-		{"the SDK's link", sdkLink(t), func(l link) bool { return l.walletType == "phone_pe" && l.fixed == "500" && l.urlIDs[galla.RedirectFail] == 1 }},
+		{"the SDK's link", sdkLink(t), func(l link) bool {
+			return l.walletType == "phone_pe" && l.fixed == "500" && l.urlIDs[galla.RedirectFail] == 1
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l, p := parse(c.query)
