@@ -85,6 +85,7 @@ func newWorld(ctx context.Context, o Options, habits sim.Habits, replies func(si
 	}
 	w.shop = sim.NewShop(sim.ShopConfig{
 		Backend: sim.Backend{URL: w.apiURL(), Secret: w.secret, Client: w.client},
+		Window:  w.apiURL() + "/plugin/" + slug + "/",
 		Keys:    keys, Bank: w.bank, Now: o.Now, Replies: replies,
 	})
 	return w, nil

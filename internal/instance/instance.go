@@ -1,4 +1,4 @@
-// Package instance is one running Galla: the gateway with its background work, the public edge, the delivery lane and
+// Package instance is one running Galla: the gateway with its background work, the public edges, the delivery lane and
 // the admin listener, started and stopped in the right order. serve and demo are this with different settings.
 package instance
 
@@ -20,6 +20,7 @@ import (
 	"github.com/galla-gateway/galla/internal/sender"
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/internal/web"
+	"github.com/galla-gateway/galla/internal/window"
 )
 
 // Config of an Instance. Store, Keys, Now, Logger and the two addresses are required.
@@ -50,6 +51,7 @@ type Instance struct {
 	lane   *lane.Lane
 	sender *sender.Sender
 	admin  *api.Admin
+	window *window.Window
 	public net.Listener
 	inside net.Listener
 	server *http.Server
@@ -102,11 +104,17 @@ func (i *Instance) listen() error {
 	}
 	metrics := api.NewMetrics(i.Gateway, i.config.Now)
 	metrics.Register(&postbackMetrics{i.lane, i.Gateway, i.config.Now})
-	edge := api.New(api.Config{
+	merchants := api.New(api.Config{
 		Gateway: i.Gateway, BaseHost: base, DefaultMerchant: i.config.DefaultMerchant,
 		TrustedProxies: i.config.TrustedProxies, Now: i.config.Now,
 	})
+	i.window = window.New(window.Config{
+		Gateway: i.Gateway, BaseHost: base, DefaultMerchant: i.config.DefaultMerchant, TrustedProxies: i.config.TrustedProxies,
+		Now: i.config.Now, Logger: i.config.Logger, Simulated: i.config.Simulated, LocalHTTP: i.config.Simulated,
+	})
+	edge := web.BySurface(merchants, i.window, base, i.config.TrustedProxies)
 	i.server = web.NewServer(web.NewEdge(metrics.Measure(edge), i.config.Logger, i.config.TrustedProxies, i.config.Now), i.config.Logger)
+	i.server.RegisterOnShutdown(i.window.Drain)
 	i.admin = api.NewAdmin(i.Gateway, metrics, i.config.Logger)
 	i.status = web.NewServer(i.admin, i.config.Logger)
 	return nil
@@ -118,6 +126,7 @@ func (i *Instance) Run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
 	done := make(chan error, 4)
+	go func() { done <- ignoreCanceled(i.window.Run(background)) }()
 	go func() { done <- ignoreCanceled(i.Gateway.Run(background)) }()
 	go func() { done <- i.lane.Run(background) }()
 	go func() { done <- web.Serve(background, i.inside, i.status) }()
@@ -129,7 +138,7 @@ func (i *Instance) Run(ctx context.Context) error {
 	go func() { served <- web.Serve(serving, i.public, i.server) }()
 
 	var errs []error
-	running := 3
+	running := 4
 	select {
 	case <-ctx.Done():
 		i.admin.Drain()

@@ -40,6 +40,7 @@ func (o Order) Undecided() bool {
 // ShopConfig is what a shop is made of.
 type ShopConfig struct {
 	Backend Backend
+	Window  string // address of the payment window, "" for a shop that has only its own page
 	Keys    Keys
 	Bank    *Bank
 	Now     func() time.Time

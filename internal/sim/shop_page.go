@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/money"
 )
 
@@ -157,6 +158,7 @@ type orderPage struct {
 	Postback *Postback   // the newest about the order
 	Form     bool        // there is a number to type
 	Edit     bool        // there could be: a claim that isn't decided can be corrected
+	Window   string      // the same order in Galla's payment window, "" for none
 }
 
 // refreshEvery is how often an order's page looks whether something came, in seconds.
@@ -187,7 +189,23 @@ func (s *Shop) showOrder(w http.ResponseWriter, r *http.Request) {
 	if !page.Form && order.Credited == "" { // a page that loads itself again would take away what is being typed
 		page.Refresh = refreshEvery
 	}
+	page.Window = s.windowLink(order)
 	s.show(w, http.StatusOK, "order.html", page)
+}
+
+// windowLink leads to the order in the payment window, as a shop without a page of its own would send its users there.
+func (s *Shop) windowLink(o Order) string {
+	if s.config.Window == "" {
+		return ""
+	}
+	link, err := galla.WindowLink{
+		Base: s.config.Window, Label: o.Payer, CurrencyCode: string(o.Amount.Currency), CustomTransactionID: o.ID,
+		WalletType: method, FixedAmount: o.Amount.Text(),
+	}.URL()
+	if err != nil {
+		return "" // a name that no link can carry; the shop's own page still works
+	}
+	return link
 }
 
 func (s *Shop) payOrder(w http.ResponseWriter, r *http.Request) {

@@ -16,7 +16,24 @@ type Route struct {
 // with Allow when the path is known. It never redirects: a client that follows
 // turns POST into GET.
 type Router struct {
-	mux *http.ServeMux
+	mux    *http.ServeMux
+	refuse func(w http.ResponseWriter, r *http.Request, code int)
+}
+
+// WithRefusal makes the router answer what is not in its table by f, for an
+// edge that people look at. code is 404, or 405 with Allow set.
+func (router *Router) WithRefusal(f func(w http.ResponseWriter, r *http.Request, code int)) *Router {
+	router.refuse = f
+	return router
+}
+
+// refuseJSON is the refusal of edges that programs ask.
+func refuseJSON(w http.ResponseWriter, r *http.Request, code int) {
+	if code == http.StatusMethodNotAllowed {
+		Fail(w, code, MessageMethod)
+		return
+	}
+	NotFound(w, r)
 }
 
 // NewRouter builds the router. It panics when two routes contradict each
@@ -26,7 +43,7 @@ func NewRouter(routes []Route) *Router {
 	for _, route := range routes {
 		mux.Handle(route.Method+" "+route.Path, &served{route.Handler})
 	}
-	return &Router{mux: mux}
+	return &Router{mux: mux, refuse: refuseJSON}
 }
 
 // served marks the handlers of the table, to keep them apart from those that
@@ -44,11 +61,11 @@ func (router *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	said := refusal{header: http.Header{}}
 	handler.ServeHTTP(&said, r)
 	if said.code != http.StatusMethodNotAllowed {
-		NotFound(w, r)
+		router.refuse(w, r, http.StatusNotFound)
 		return
 	}
 	w.Header()["Allow"] = said.header["Allow"]
-	Fail(w, http.StatusMethodNotAllowed, MessageMethod)
+	router.refuse(w, r, http.StatusMethodNotAllowed)
 }
 
 // refusal listens to what ServeMux would have answered.
