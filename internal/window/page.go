@@ -35,8 +35,9 @@ type MethodsScreen struct{ Methods []MethodChoice }
 // MethodChoice is one method on offer.
 type MethodChoice struct{ Name, Title, URL string } // URL: the same link with this wallet_type
 
-// AmountScreen lets the payer type the amount. Form field: amount.
+// AmountScreen lets the payer type the amount. Form fields: wallet_type, amount.
 type AmountScreen struct {
+	Method   string // wallet_type that was chosen, a hidden field; "" for none
 	Currency string
 	Typed    string // what was typed before, to correct
 	Error    string // message key of the catalogue, "" for none
@@ -44,22 +45,23 @@ type AmountScreen struct {
 
 // PayScreen shows where to pay and takes the transaction number. Form fields: wallet_type, amount, key1.
 type PayScreen struct {
-	Method     string // wallet_type
-	Title      string // "PhonePe"
-	Identifier string // the wallet: number or UPI address
-	Holder     string
-	Amount     string // grouped for people, with the currency: "₹1,25,000.50"
-	AmountRaw  string // "125000.50": what is copied, and the hidden field
-	Editable   bool   // the payer typed the amount and may change it
-	ChangeURL  string // leads back to the amount, "" where it is fixed
-	QR         string // what the QR says, "" for none
-	AppLinks   []AppLink
-	Apps       []string // apps whose drawing helps to find the number: "phonepe", "gpay", "paytm", "bhim"
-	NumberKind string   // what is asked for, a key of the catalogue: "rrn" (12 digits), "bkash", …
-	Typed      string   // what was typed before, to correct
-	Error      string   // message key: what is wrong with Typed, "" for none
-	Correcting bool     // an earlier number of this order waits or was refused; this one replaces it
-	Left       int      // corrections that are left
+	Method      string // wallet_type
+	Title       string // "PhonePe"
+	AccountType string // "agent", "personal", "merchant": what the steps say to choose in the app; "" is "personal"
+	Identifier  string // the wallet: number or UPI address
+	Holder      string
+	Amount      string // grouped for people, with the currency: "₹1,25,000.50"
+	AmountRaw   string // "125000.50": what is copied, and the hidden field
+	Editable    bool   // the payer typed the amount and may change it
+	ChangeURL   string // leads back to the amount, "" where it is fixed
+	QR          string // what the QR says, "" for none
+	AppLinks    []AppLink
+	Apps        []string // apps whose drawing helps to find the number: "phonepe", "gpay", "paytm", "bhim"
+	NumberKind  string   // what is asked for, a key of the catalogue: "rrn" (12 digits), "bkash", …
+	Typed       string   // what was typed before, to correct
+	Error       string   // message key: what is wrong with Typed, "" for none
+	Correcting  bool     // an earlier number of this order waits or was refused; this one replaces it
+	Left        int      // corrections that are left
 }
 
 // AppLink opens a wallet app, as a best effort.
