@@ -63,6 +63,9 @@ func (v view) Twelve() bool { return v.kind() == "rrn" }
 // IsVPA is whether the wallet is a UPI address.
 func (v view) IsVPA() bool { return strings.Contains(v.Pay.Identifier, "@") }
 
+// IdentifierParts are the wallet in the pieces between which a narrow screen may break it: after the @.
+func (v view) IdentifierParts() []string { return strings.SplitAfter(v.Pay.Identifier, "@") }
+
 // IdentifierLabel names the wallet: "PhonePe number" or "UPI ID".
 func (v view) IdentifierLabel() string {
 	if v.IsVPA() {

@@ -65,10 +65,8 @@ var symbols = map[money.Currency]string{money.INR: "₹", money.BDT: "৳", mone
 func FormatAmount(lang string, m money.Money) string {
 	whole, fraction, _ := strings.Cut(m.Fixed(), ".")
 	whole, negative := strings.CutPrefix(whole, "-")
-	symbol, indian := symbols[m.Currency]
-	if !indian {
-		symbol = string(m.Currency) + "\u00a0"
-	}
+	symbol := currencySign(string(m.Currency))
+	_, indian := symbols[m.Currency]
 	text := symbol + group(whole, indian)
 	if strings.Trim(fraction, "0") != "" {
 		text += "." + fraction
@@ -80,6 +78,14 @@ func FormatAmount(lang string, m money.Money) string {
 		return "\u2066" + text + "\u2069" // LEFT-TO-RIGHT ISOLATE … POP DIRECTIONAL ISOLATE
 	}
 	return text
+}
+
+// currencySign is what stands before amounts: "₹", or the code and a space where there is no sign.
+func currencySign(code string) string {
+	if symbol, ok := symbols[money.Currency(code)]; ok {
+		return symbol
+	}
+	return code + "\u00a0"
 }
 
 // group sets commas: the last three digits, then twos in Indian grouping and threes elsewhere.

@@ -196,6 +196,9 @@ func (v view) Initial() string {
 	return ""
 }
 
+// Symbol is the sign before the field of the amount.
+func (v view) Symbol() string { return currencySign(v.Amount.Currency) }
+
 // Embedded is the origin that is told of changes, if it is one: a scheme, a host, nothing else.
 func (v view) Embedded() string {
 	if origin := v.Result.Origin; webURL(origin) && strings.Count(origin, "/") == 2 {
