@@ -1,5 +1,5 @@
-// Galla's payment window in your page: <script src="https://plugin.…/embed.js"></script>, then <div data-galla="URL">
-// (inline), <button data-galla-open="URL"> (modal), or Galla.open(URL, {onState: f, into: element}).
+// Galla's payment window in your page: <script src="https://plugin.…/embed.js">, <div data-galla="URL"> (inline),
+// <button data-galla-open="URL"> (modal), or Galla.open(URL, {onState, into: element}).
 (function () {
   'use strict';
   var d = document;
@@ -29,7 +29,7 @@
     box.onclose = function () { box.remove(); if (before) before.focus(); };
     box.append(shut, frame(url, o.onState));
     d.body.append(box);
-    box.showModal(); // keeps the focus inside; Escape closes
+    box.showModal(); // holds the focus
     return box;
   }
   window.Galla = {open: open};
