@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/galla-gateway/galla"
 )
@@ -18,7 +19,13 @@ func TestSignedLinks(t *testing.T) {
 		policy(true)
 		m, _ := w.g.Directory().MerchantBySlug("shop")
 		query := url.Values{"label": {"payer"}, "currency_code": {"INR"}, "custom_transaction_id": {"signed-1"}, "fixed_amount": {"500"}}
-		signature := galla.StubSignature(m.RedirectKey().Reveal(), "shop", query)
+		signed, err := galla.WindowLink{
+			Base: "https://plugin.shop.example", Label: "payer", CurrencyCode: "INR", CustomTransactionID: "signed-1", FixedAmount: "500",
+		}.SignedURL(m.RedirectKey().Reveal(), "shop", time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, signature, _ := strings.Cut(signed, "signature=")
 		plain := "/?" + query.Encode()
 		if a := w.get(plain).screen(400, "problem"); a.attribute("data-code") != "link_unsigned" {
 			t.Errorf("unsigned: %s", a.Body)

@@ -141,15 +141,6 @@ func amountScreen(v *visit, o *order, m method.Method, e entry, key string) *scr
 	}}
 }
 
-// apps are those that the payer of an Indian method may have paid with.
-var apps = []string{"phonepe", "gpay", "paytm", "bhim"}
-
-// numberKinds names what is asked for on each rail.
-var numberKinds = map[method.Rail]string{
-	method.RailIndia: "rrn", method.RailBkash: "bkash", method.RailNagad: "nagad", method.RailRocket: "rocket",
-	method.RailEasypaisa: "easypaisa", method.RailJazzCash: "jazzcash",
-}
-
 // payScreen shows where to pay, and asks for the number.
 func (x *Window) payScreen(ctx context.Context, v *visit, o *order, m method.Method, e entry, amount money.Money) (*screen, error) {
 	offer, err := x.Gateway.Offer(ctx, gateway.OfferRequest{
@@ -163,7 +154,7 @@ func (x *Window) payScreen(ctx context.Context, v *visit, o *order, m method.Met
 	pay := &PayScreen{
 		Method: m.Name, Title: m.Title, Identifier: offer.Wallet.Identifier, Holder: offer.Wallet.Holder,
 		AccountType: offer.Wallet.AccountType, Amount: FormatAmount(v.lang, amount), AmountRaw: amount.Fixed(),
-		NumberKind: numberKinds[m.Rail], Typed: e.number, Error: e.numberError,
+		NumberKind: NumberKind(m), Apps: FindApps(m), Typed: e.number, Error: e.numberError,
 	}
 	here := choices{method: m.Name}
 	if o.begun() {
@@ -175,9 +166,6 @@ func (x *Window) payScreen(ctx context.Context, v *visit, o *order, m method.Met
 		here.amount = amount.Text()
 		pay.Editable = true
 		pay.ChangeURL = v.url(choices{method: m.Name, amount: here.amount, step: stepAmount})
-	}
-	if m.Rail == method.RailIndia {
-		pay.Apps = apps
 	}
 	// A UPI address can be scanned and opened. A phone number can only be typed into the app.
 	if strings.Contains(pay.Identifier, "@") {

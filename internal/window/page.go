@@ -35,8 +35,9 @@ type MethodsScreen struct{ Methods []MethodChoice }
 // MethodChoice is one method on offer.
 type MethodChoice struct{ Name, Title, URL string } // URL: the same link with this wallet_type
 
-// AmountScreen lets the payer type the amount. Form field: amount.
+// AmountScreen lets the payer type the amount. Form fields: wallet_type, amount.
 type AmountScreen struct {
+	Method   string // wallet_type that was chosen, a hidden field; "" for none
 	Currency string
 	Typed    string // what was typed before, to correct
 	Error    string // message key of the catalogue, "" for none
