@@ -20,7 +20,6 @@ import (
 	"github.com/galla-gateway/galla/internal/evidence"
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/keyring"
-	"github.com/galla-gateway/galla/internal/merchant"
 	"github.com/galla-gateway/galla/internal/method"
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/internal/testkit"
@@ -123,12 +122,26 @@ func (w *world) seed() {
 	w.source = source.ID
 	found, _ := w.g.Directory().Source(source.ID)
 	w.account = deposit.AccountID(found.AccountID)
-	gateway.SetStub("shop", gateway.StubMerchant{
-		Redirects: map[int]string{1: "https://merchant.example/failed", 2: "https://merchant.example/ok?from=galla", 3: "https://merchant.example/pending"},
-		Brand:     merchant.Brand{Name: "Shop & Co", Logo: []byte("<svg xmlns='http://www.w3.org/2000/svg'/>"), LogoType: "image/svg+xml", Colour: "#123456", Contact: "help@merchant.example"},
-		Origins:   []string{"https://merchant.example", "https://app.merchant.example"},
+	for _, address := range []string{"https://merchant.example/failed", "https://merchant.example/ok?from=galla", "https://merchant.example/pending"} {
+		_, err := w.g.AddRedirect(ctx, "shop", address, false)
+		must(w.t, err)
+	}
+	for range 4 {
+		_, err := w.g.AddRedirect(ctx, "other", "https://other.example/", false)
+		must(w.t, err)
+	}
+	for id := range 3 {
+		must(w.t, w.g.RemoveRedirect(ctx, "other", id+1)) // so that 4 is other's alone
+	}
+	for _, origin := range []string{"https://merchant.example", "https://app.merchant.example"} {
+		must(w.t, w.g.AddOrigin(ctx, "shop", origin, false))
+	}
+	name, colour, contact := "Shop & Co", "#123456", "help@merchant.example"
+	logo := []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><rect width="8" height="8"/></svg>`)
+	_, err = w.g.SetBrand(ctx, "shop", gateway.BrandChange{
+		Name: &name, Colour: &colour, Contact: &contact, Logo: &logo,
 	})
-	gateway.SetStub("other", gateway.StubMerchant{Redirects: map[int]string{4: "https://other.example/"}})
+	must(w.t, err)
 }
 
 // set changes a merchant's settings, as key=value.
