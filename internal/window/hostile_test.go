@@ -93,7 +93,7 @@ var (
 	ourElements = set(`html head meta title link style script noscript body header p svg path circle rect text bdi img span nav a
 		main h1 h2 form ul li button label input div section dl dt dd ol figure figcaption details summary b code footer wbr`)
 	ourAttributes = set(`lang dir class charset name content rel href nonce src defer viewbox viewBox d aria-hidden aria-label
-		aria-labelledby aria-describedby aria-invalid alt height width hreflang id role method action formaction value type inputmode
+		aria-labelledby aria-describedby aria-invalid aria-current alt height width hreflang id role method action formaction value type inputmode
 		autocomplete autocapitalize spellcheck autofocus required novalidate hidden for focusable x y rx cx cy r xmlns fill shape-rendering
 		data-copied data-busy data-once data-copy data-found data-twelve data-status data-order data-reload data-events data-state data-origin
 		data-seconds data-text data-stopped data-code`)
