@@ -126,8 +126,8 @@ func (w *world) seed() {
 		_, err := w.g.AddRedirect(ctx, "shop", address, false)
 		must(w.t, err)
 	}
-	for range 4 {
-		_, err := w.g.AddRedirect(ctx, "other", "https://other.example/", false)
+	for id := range 4 {
+		_, err := w.g.AddRedirect(ctx, "other", fmt.Sprintf("https://other.example/%d", id), false)
 		must(w.t, err)
 	}
 	for id := range 3 {
