@@ -278,6 +278,9 @@ func (a answer) field(name string) string {
 
 func textOf(n *html.Node) string {
 	var b strings.Builder
+	if n == nil {
+		return ""
+	}
 	for d := range n.Descendants() {
 		if d.Type == html.TextNode {
 			b.WriteString(d.Data)

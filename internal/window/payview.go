@@ -132,3 +132,29 @@ func (v view) Drawings() []Drawing {
 	}
 	return found
 }
+
+// Screen names the screen that is shown, for who reads the page by program.
+func (v view) Screen() string {
+	switch {
+	case v.Methods != nil:
+		return "methods"
+	case v.Amount != nil:
+		return "amount"
+	case v.Pay != nil:
+		return "pay"
+	case v.Result != nil:
+		return "result"
+	}
+	return "problem"
+}
+
+// ErrorKey names what is wrong with what was typed, "" for nothing.
+func (v view) ErrorKey() string {
+	switch {
+	case v.Amount != nil:
+		return v.Amount.Error
+	case v.Pay != nil:
+		return v.Pay.Error
+	}
+	return ""
+}
