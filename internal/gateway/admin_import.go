@@ -100,23 +100,29 @@ func (p *Preview) Observe(ctx context.Context, items []EvidenceItem) ([]Evidence
 const neverStored = -1
 
 func (p *Preview) observe(item EvidenceItem) EvidenceResult {
+	key := refKey{item.Rail, item.Number}
+	before := p.seen[key]
 	switch item.Outcome {
 	case evidence.Credit:
+	case evidence.Reversal:
+		if foreign(before, item) {
+			return EvidenceResult{Status: EvidenceRefused, Reason: reasonConflict}
+		}
+		return EvidenceResult{Status: EvidenceRefused, Reason: item.Reason}
 	case evidence.Unparsed:
 		return EvidenceResult{Status: EvidenceUnparsed, Reason: item.Reason}
 	default:
 		return EvidenceResult{Status: EvidenceRefused, Reason: item.Reason}
 	}
-	key := refKey{item.Rail, item.Number}
-	before := p.seen[key]
 	p.seen[key] = before.Apply(evidence.Fact{Amount: item.Amount, AccountID: int64(item.AccountID), Strength: item.Strength}, p.g.now())
-	switch {
-	case before.State == deposit.TransferNew:
+	if before.State == deposit.TransferNew {
 		return EvidenceResult{Status: EvidenceCreated, Reference: item.Number, Amount: item.Amount}
-	case before.Amount != item.Amount || before.AccountID != item.AccountID:
-		return EvidenceResult{Status: EvidenceRefused, Reason: reasonConflict}
 	}
-	return EvidenceResult{Status: EvidenceDuplicate, TransferID: before.ID, Reference: item.Number, Amount: item.Amount}
+	status, reason := confirms(before, item)
+	if status == EvidenceRefused {
+		return EvidenceResult{Status: status, Reason: reason}
+	}
+	return EvidenceResult{Status: status, TransferID: before.ID, Reference: item.Number, Amount: item.Amount}
 }
 
 func (p *Preview) loadEvidence(ctx context.Context, items []EvidenceItem) error {
@@ -140,7 +146,7 @@ func (p *Preview) loadTransfers(ctx context.Context, items []EvidenceItem) error
 	for i := range items {
 		item := p.g.Directory().inItsWorld(items[i])
 		key := refKey{item.Rail, item.Number}
-		if _, known := p.seen[key]; !known && item.Outcome == evidence.Credit {
+		if _, known := p.seen[key]; !known && (item.Outcome == evidence.Credit || item.Outcome == evidence.Reversal) {
 			wanted = append(wanted, referenceRow{Rail: int(key.rail), Number: key.number})
 		}
 	}

@@ -84,8 +84,7 @@ func (b *batch) observe(e *evidenceItem) (*refState, error) {
 	case evidence.Reversal:
 		ref = b.refs[refKey{e.Rail, e.Number}]
 		result.Status = EvidenceRefused
-		if ref.transfer != nil && ref.transfer.AccountID != e.AccountID {
-			// What a phone hears of another account takes nothing back from this one.
+		if ref.transfer != nil && foreign(ref.transfer.Transfer, e.EvidenceItem) {
 			result.Reason = reasonConflict
 		} else if err := b.reverse(ref); err != nil {
 			return nil, err
@@ -145,16 +144,8 @@ func (b *batch) credit(e *evidenceItem, ref *refState, result *EvidenceResult) e
 			return err
 		}
 	} else {
-		result.Status = EvidenceDuplicate
-		reason := string(EvidenceDuplicate)
-		differs := before.Amount != e.Amount || before.AccountID != e.AccountID
-		switch {
-		case differs && before.State.Open() && e.Strength.Outweighs(before.Strength):
-			result.Status, reason = EvidenceCreated, string(EvidenceCreated) // it takes the place of what only weak evidence told
-		case differs:
-			result.Status, result.Reason = EvidenceRefused, reasonConflict
-			reason = string(reasonConflict)
-		}
+		result.Status, result.Reason = confirms(before.Transfer, e.EvidenceItem)
+		reason := cmp.Or(string(result.Reason), string(result.Status))
 		if err := b.moveTransfer(ref, before.Apply(fact, b.now), actorRules, reason); err != nil {
 			return err
 		}
@@ -163,6 +154,22 @@ func (b *batch) credit(e *evidenceItem, ref *refState, result *EvidenceResult) e
 		result.TransferID, result.Reference, result.Amount = ref.transfer.ID, ref.key.number, e.Amount
 	}
 	return nil
+}
+
+// confirms tells what one more observation is to a transfer that is known.
+func confirms(t deposit.Transfer, e EvidenceItem) (EvidenceStatus, evidence.Reason) {
+	switch {
+	case t.Amount == e.Amount && t.AccountID == e.AccountID:
+		return EvidenceDuplicate, ""
+	case t.State.Open() && e.Strength.Outweighs(t.Strength):
+		return EvidenceCreated, "" // it takes the place of what only weak evidence told
+	}
+	return EvidenceRefused, reasonConflict
+}
+
+// foreign reports whether a reversal was heard by another account than the transfer's: it takes nothing back from this one.
+func foreign(t deposit.Transfer, reversal EvidenceItem) bool {
+	return t.State != deposit.TransferNew && t.AccountID != reversal.AccountID
 }
 
 // reverse remembers that the bank took the transfer of a reference back, whether it is known yet or not.

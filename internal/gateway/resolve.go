@@ -126,7 +126,7 @@ func (g *Gateway) ResolveTransfer(ctx context.Context, id deposit.TransferID, re
 		if b.again && (release && t.Marks&^t.Released == 0 || !release && t.State == deposit.Rejected) {
 			return nil // an earlier run was stored
 		}
-		if t.State == next.State || !deposit.CanMoveTransfer(t.State, next.State) {
+		if t.State == next.State || t.State == deposit.Rejected || !deposit.CanMoveTransfer(t.State, next.State) { // only a bank brings back what was rejected
 			return refuse("state", "transfer %d is %s: it can't become %s", id, t.State, next.State)
 		}
 		if err := b.moveTransfer(ref, next, actor, reason); err != nil {

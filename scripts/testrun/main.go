@@ -26,7 +26,7 @@ const (
 	// habits, and our code around it stays watched.
 	uninstrumented = "-gcflags=modernc.org/sqlite/lib=-race=false"
 	// packageLimit ends a package that hangs, with the stacks of all its goroutines.
-	packageLimit = "-timeout=10m"
+	packageLimit = "-timeout=30m"
 	// pulse is how often the run says which packages it waits for.
 	pulse = time.Minute
 	// goodbye is how long an interrupted `go test` may take to end its children.
