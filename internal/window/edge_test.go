@@ -52,7 +52,7 @@ func TestEmbedding(t *testing.T) {
 		link := linkOf("framed-1", "500")
 		open := func(target string, header http.Header) answer { return w.do(call{target: target, header: header}) }
 		policy := w.get(link).Header().Get("Content-Security-Policy")
-		if !strings.Contains(policy, "frame-ancestors 'self' https://merchant.example https://app.merchant.example") {
+		if !strings.Contains(policy, "frame-ancestors 'self' https://app.merchant.example https://merchant.example") {
 			t.Errorf("policy %q", policy)
 		}
 		other := w.do(call{host: "plugin." + baseHost, target: link}).Header().Get("Content-Security-Policy")
