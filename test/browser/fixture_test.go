@@ -197,7 +197,7 @@ func newTab(t *testing.T, l look) *tab {
 	b := &tab{t, ctx}
 	b.do(chromedp.EmulateViewport(l.width, l.height), func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
 		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},
 		})
 		if err == nil {
 			_, err = cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !l.script})
@@ -216,14 +216,17 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// ask evaluates an expression in the page.
-func ask[T any](b *tab, expression string) T {
+// ask evaluates an expression in the page, await one that is a promise.
+func ask[T any](b *tab, expression string) T   { return evaluate[T](b, expression) }
+func await[T any](b *tab, expression string) T { return evaluate[T](b, expression, chromedp.EvalAwaitPromise) }
+
+func evaluate[T any](b *tab, expression string, options ...chromedp.EvaluateOption) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, options...))
 	if err != nil {
-		b.t.Fatal(expression, err, b.where())
+		b.t.Fatalf("%.80s: %v%s", expression, err, b.where())
 	}
 	return value
 }
