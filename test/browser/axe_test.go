@@ -53,9 +53,12 @@ func screens(s *site) map[string]func(b *tab, lang string) {
 			pay(b, lang, "", "500")
 			b.do(chromedp.WaitVisible(numberField), chromedp.SendKeys(numberField, "T2311221530123456789012"), chromedp.Submit(numberField), chromedp.WaitVisible(numberField))
 		},
-		"ok":       func(b *tab, lang string) { b.claim(pay(b, lang, "500", "500")); b.wantStatus("ok") },
-		"pending":  func(b *tab, lang string) { b.claim(pay(b, lang, "700", "500")); b.wantStatus("pending") },
-		"possible": func(b *tab, lang string) { b.claim(pay(b, lang, "", "500")); b.wantStatus("possible_transaction_created") },
+		"ok":      func(b *tab, lang string) { b.claim(pay(b, lang, "500", "500")); b.wantStatus("ok") },
+		"pending": func(b *tab, lang string) { b.claim(pay(b, lang, "700", "500")); b.wantStatus("pending") },
+		"possible": func(b *tab, lang string) {
+			b.claim(pay(b, lang, "", "500"))
+			b.wantStatus("possible_transaction_created")
+		},
 		"fail": func(b *tab, lang string) {
 			number := pay(b, lang, "500", "500")
 			b.claim(number)

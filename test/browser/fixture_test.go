@@ -188,8 +188,6 @@ func newTab(t *testing.T, l look) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
-	ctx, cancelTime := context.WithTimeout(ctx, 4*patience)
-	t.Cleanup(cancelTime)
 	theme := "light"
 	if l.dark {
 		theme = "dark"
@@ -217,8 +215,10 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 }
 
 // ask evaluates an expression in the page, await one that is a promise.
-func ask[T any](b *tab, expression string) T   { return evaluate[T](b, expression) }
-func await[T any](b *tab, expression string) T { return evaluate[T](b, expression, chromedp.EvalAwaitPromise) }
+func ask[T any](b *tab, expression string) T { return evaluate[T](b, expression) }
+func await[T any](b *tab, expression string) T {
+	return evaluate[T](b, expression, chromedp.EvalAwaitPromise)
+}
 
 func evaluate[T any](b *tab, expression string, options ...chromedp.EvaluateOption) T {
 	b.t.Helper()
