@@ -25,6 +25,14 @@ func TestBackupAndRestore(t *testing.T) {
 		s := c.shop()
 		s.see("321302038121", "500", "payer@ybl")
 		s.claim("order-1", "label-1", "321302038121", "500", deposit.Accepted)
+		picture := filepath.Join(t.TempDir(), "logo.svg")
+		if err := os.WriteFile(picture, []byte(`<svg viewBox="0 0 8 8"/>`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.ok("merchant", "brand", "set", "--merchant", "shop", "--logo", picture, "--colour", "#5f259f")
+		c.ok("merchant", "redirect", "add", "--merchant", "shop", "--url", "https://shop.example/gone")
+		c.ok("merchant", "redirect", "add", "--merchant", "shop", "--url", "https://shop.example/stays")
+		c.ok("merchant", "redirect", "remove", "--merchant", "shop", "--id", "1")
 		file := filepath.Join(t.TempDir(), "galla.backup")
 		made := c.json("backup", file)
 		if made["file"] != file || made["audit_failures"] != json.Number("0") || len(made["sha256"].(string)) != 64 {
@@ -48,6 +56,12 @@ func TestBackupAndRestore(t *testing.T) {
 			restored := again.json("restore", file)
 			if restored["recovery"] != true || restored["sha256"] != made["sha256"] || restored["rows"] != made["rows"] || restored["audit_failures"] != json.Number("0") {
 				t.Errorf("restore: %v, of %v", restored, made)
+			}
+			for _, what := range [][]string{{"merchant", "brand", "show"}, {"merchant", "redirect", "list"}} {
+				shown := append(what, "--merchant", "shop", "--json")
+				if got, want := again.ok(shown...), c.ok(shown...); got != want {
+					t.Errorf("galla %v after the restore: %s, before: %s", shown, got, want)
+				}
 			}
 			after := &shop{again, again.server()}
 			after.claim("order-1", "label-1", "321302038121", "500", deposit.Accepted)

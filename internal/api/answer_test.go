@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/galla-gateway/galla/internal/evidence"
 	"github.com/galla-gateway/galla/internal/gateway"
@@ -14,6 +15,7 @@ import (
 
 // Every error has its answer, wrapped or not; what nobody foresaw is a fault that tells nothing.
 func TestErrorAnswers(t *testing.T) {
+	now := time.Unix(1_795_000_000, 0)
 	for _, c := range []struct {
 		err    error
 		code   int
@@ -24,6 +26,8 @@ func TestErrorAnswers(t *testing.T) {
 		{&gateway.Refusal{Code: "no_wallet", Message: "No wallet is available right now"}, 200, failJSON("No wallet is available right now"), ""},
 		{&evidence.DecodeError{Status: 413, Message: "too large"}, 413, failJSON("too large"), ""},
 		{&evidence.DecodeError{Status: 401, Message: "X-Signature is wrong"}, 401, failJSON("X-Signature is wrong"), "Www-Authenticate"},
+		{&gateway.TooManyAttempts{Again: now.Add(time.Minute)}, 429, failJSON("Too many attempts"), "Retry-After"},
+		{&gateway.TooManyAttempts{Again: now.Add(-time.Minute)}, 429, failJSON("Too many attempts"), "Retry-After"},
 		{errNotFound, 404, notFoundJSON, ""},
 		{errNoToken, 401, failJSON(errNoToken.message), "Www-Authenticate"},
 		{&denial{403, "This source is paused"}, 403, failJSON("This source is paused"), ""},
@@ -36,7 +40,7 @@ func TestErrorAnswers(t *testing.T) {
 	} {
 		for _, err := range []error{c.err, fmt.Errorf("outer: %w", c.err)} {
 			recorder := httptest.NewRecorder()
-			(&api{}).adapt(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/", nil))
+			(&api{Config{Now: func() time.Time { return now }}}).adapt(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/", nil))
 			if recorder.Code != c.code || recorder.Body.String() != c.body {
 				t.Errorf("%v\n got %d %s\nwant %d %s", err, recorder.Code, recorder.Body, c.code, c.body)
 			}

@@ -86,8 +86,8 @@ func newSite(t *testing.T) *site {
 	var source struct{ Token string }
 	s.galla.JSON(&source, "source", "add", "--wallet", "1", "--kind", "transfers")
 	s.token = source.Token
-	for range 3 {
-		s.galla.MustRun("merchant", "redirect", "add", "--merchant", "shop", "--url", s.shop.URL+"/back")
+	for _, path := range []string{"/back/fail", "/back", "/back/pending"} {
+		s.galla.MustRun("merchant", "redirect", "add", "--merchant", "shop", "--url", s.shop.URL+path)
 	}
 	s.galla.MustRun("merchant", "origin", "add", "--merchant", "shop", "--origin", s.shop.URL)
 	s.server = s.galla.Serve()
