@@ -152,12 +152,6 @@ func (w *world) set(slug string, settings ...string) {
 	must(w.t, w.g.SetMerchant(context.Background(), slug, parsed))
 }
 
-// transfers numbers the evidence, whose fingerprints must differ.
-var transfers struct {
-	sync.Mutex
-	n byte
-}
-
 // transfer reports money on shop's phone_pe wallet, paid now.
 func (w *world) transfer(number, amount string) {
 	w.t.Helper()
