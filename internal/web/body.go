@@ -5,17 +5,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 )
 
 // MaxBody is the most that a JSON body may have, in bytes (protocol 1).
 const MaxBody = 64 << 10
 
 // Limits of linger. What is left of a body up to lingerFrom bytes net/http reads away by itself, before the answer.
+// The server's readTimeout, which has run since the request began, bounds the time.
 const (
-	lingerFrom    = 256 << 10
-	lingerBytes   = 16 << 20
-	lingerTimeout = 5 * time.Second
+	lingerFrom  = 256 << 10
+	lingerBytes = 16 << 20
 )
 
 // Errors of ReadBody.
@@ -55,13 +54,12 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 // body that was refused unread. Closing at once would reset the connection
 // under the client's hands, and many clients then lose the answer that says
 // what was wrong.
-func linger(w http.ResponseWriter, r *http.Request, now time.Time) {
+func linger(w http.ResponseWriter, r *http.Request) {
 	// Who asks before sending (Expect: 100-continue) and was refused sends nothing.
 	if r.ContentLength >= 0 && r.ContentLength < lingerFrom || r.Header.Get("Expect") != "" {
 		return
 	}
-	connection := http.NewResponseController(w)
-	if err := errors.Join(connection.Flush(), connection.SetReadDeadline(now.Add(lingerTimeout))); err != nil {
+	if err := http.NewResponseController(w).Flush(); err != nil {
 		return // the client is gone, or this is no real connection
 	}
 	_, _ = io.CopyN(io.Discard, r.Body, lingerBytes) // it ends with the body, at the limit or at the deadline; the answer is out

@@ -81,7 +81,7 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			// Breaking the connection tells the client that the answer isn't whole.
 			panic(http.ErrAbortHandler)
 		}
-		linger(x, r, e.now())
+		linger(x, r)
 	}()
 	e.next.ServeHTTP(x, r)
 	if x.code == 0 {
