@@ -11,6 +11,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed static
@@ -33,7 +34,8 @@ var contentTypes = map[string]string{
 	".svg": "image/svg+xml",
 }
 
-var assets = loadAssets()
+// assets are packed when the first is asked for: a start of galla doesn't wait for them, and most commands need none.
+var assets = sync.OnceValue(loadAssets)
 
 func loadAssets() map[string]asset {
 	all := make(map[string]asset)
@@ -76,7 +78,7 @@ func compress(content []byte) []byte {
 // AssetURL is the address of a static file, with the hash of its content: "/plugin-static/<hash>/window.css". A name that
 // isn't there panics, since names are written in templates only.
 func AssetURL(name string) string {
-	a, ok := assets[name]
+	a, ok := assets()[name]
 	if !ok {
 		panic("window: no static file " + strconv.Quote(name))
 	}
@@ -88,7 +90,7 @@ func AssetURL(name string) string {
 func Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hash, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, assetRoot), "/")
-		a, ok := assets[name]
+		a, ok := assets()[name]
 		if !ok || !strings.HasPrefix(r.URL.Path, assetRoot) {
 			http.NotFound(w, r)
 			return
@@ -105,7 +107,7 @@ func Assets() http.Handler {
 func EmbedScript() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
-		assets["embed.js"].serve(w, r, "public, max-age=3600")
+		assets()["embed.js"].serve(w, r, "public, max-age=3600")
 	})
 }
 

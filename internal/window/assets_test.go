@@ -18,7 +18,7 @@ func TestAssets(t *testing.T) {
 		Assets().ServeHTTP(w, r)
 		return w.Result()
 	}
-	for name, a := range assets {
+	for name, a := range assets() {
 		answer := get("GET", AssetURL(name), "")
 		body, _ := io.ReadAll(answer.Body)
 		if answer.StatusCode != 200 || string(body) != string(a.plain) || !strings.Contains(answer.Header.Get("Cache-Control"), "immutable") {

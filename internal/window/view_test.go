@@ -271,7 +271,7 @@ func TestFirstScreenIsLight(t *testing.T) {
 	const limit, ownScript, embedScript = 30 << 10, 10 << 10, 2 << 10
 	static := 0
 	for _, name := range []string{"window.css", "window.js", "icon.svg"} {
-		static += len(compress(assets[name].plain))
+		static += len(compress(assets()[name].plain))
 	}
 	for name, page := range screens() {
 		for _, lang := range languages {
@@ -287,10 +287,10 @@ func TestFirstScreenIsLight(t *testing.T) {
 			t.Log(fmt.Sprintf("%s %s: %d bytes, %d of them static", name, lang, total, static))
 		}
 	}
-	if n := len(assets["window.js"].plain); n > ownScript {
+	if n := len(assets()["window.js"].plain); n > ownScript {
 		t.Errorf("window.js has %d bytes", n)
 	}
-	if n := len(assets["embed.js"].plain); n > embedScript {
+	if n := len(assets()["embed.js"].plain); n > embedScript {
 		t.Errorf("embed.js has %d bytes", n)
 	}
 }
