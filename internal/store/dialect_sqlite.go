@@ -65,7 +65,11 @@ func (s *Store) openSQLite(ctx context.Context, path string, access Access, opts
 	if synchronous == "" {
 		synchronous = "FULL"
 	}
-	s.write, err = openSQLiteDB(path, synchronous, false)
+	autoCheckpoint := ownCheckpoint
+	if opts.Exclusive {
+		autoCheckpoint = lastCheckpoint
+	}
+	s.write, err = openSQLiteDB(path, synchronous, autoCheckpoint, false)
 	if err != nil {
 		return err
 	}
@@ -77,13 +81,16 @@ func (s *Store) openSQLite(ctx context.Context, path string, access Access, opts
 	if s.writer, err = newSession(ctx, conn); err != nil {
 		return err
 	}
-	s.read, err = openSQLiteDB(path, synchronous, true)
+	s.read, err = openSQLiteDB(path, synchronous, autoCheckpoint, true)
 	if err != nil {
 		return err
 	}
 	s.read.SetMaxOpenConns(sqliteReaders)
 	s.read.SetMaxIdleConns(sqliteReaders)
 	s.readStmt = newStatements(s.read)
+	if opts.Exclusive {
+		return s.startCheckpointer(path, synchronous)
+	}
 	return nil
 }
 
@@ -104,11 +111,11 @@ func makeFile(path string) error {
 	return f.Close()
 }
 
-func openSQLiteDB(path, synchronous string, readOnly bool) (*sql.DB, error) {
+func openSQLiteDB(path, synchronous, autoCheckpoint string, readOnly bool) (*sql.DB, error) {
 	// Busy timeout first: the pragmas behind it may already have to wait.
 	q := url.Values{"_pragma": {
 		"busy_timeout(" + sqliteBusy + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
-		"foreign_keys(1)", "cache_size(" + sqliteCache + ")", "wal_autocheckpoint(16000)",
+		"foreign_keys(1)", "cache_size(" + sqliteCache + ")", "wal_autocheckpoint(" + autoCheckpoint + ")",
 	}}
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")

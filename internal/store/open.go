@@ -55,6 +55,8 @@ type Store struct {
 	turn   *turnstile // SQLite only
 	lock   *os.File   // SQLite only, when Exclusive
 
+	checkpoint *checkpointer // SQLite only, when Exclusive
+
 	writerMu sync.Mutex
 	writer   *session // SQLite: the one writing connection with its prepared statements
 	readStmt *statements
@@ -105,6 +107,9 @@ func (s *Store) Engine() Engine { return s.engine }
 // Close releases the connections, and the lock file last.
 func (s *Store) Close() error {
 	var errs []error
+	if s.checkpoint != nil {
+		errs = append(errs, s.checkpoint.close())
+	}
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
 	}

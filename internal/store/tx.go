@@ -66,6 +66,9 @@ func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Querie
 		// A COMMIT that failed leaves the transaction open; nothing of it is stored once it is rolled back.
 		return s.rollback(ctx, err)
 	}
+	if s.checkpoint != nil {
+		s.checkpoint.committed()
+	}
 	return nil
 }
 

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+)
+
+const (
+	// checkpointFrames is how many pages the write-ahead log holds before a pause of the writer is used to move them into
+	// the database file; at busyFrames they are moved without one.
+	checkpointFrames = 4096
+	busyFrames       = 16384
+	// finishFrames is how many may be left for the writer to move itself: a few milliseconds of its time.
+	finishFrames = 512
+	// checkpointPasses bounds one checkpoint beside a writer that is as fast as the copying.
+	checkpointPasses = 6
+	// ownCheckpoint is the length of the log, in pages, at which a commit itself moves it in a process without a
+	// checkpointer, lastCheckpoint in one with it: only when that one couldn't keep up.
+	ownCheckpoint  = "16000"
+	lastCheckpoint = "100000"
+)
+
+// checkpointer moves SQLite's write-ahead log into the database file beside the writer. Left to the commits, one of them
+// and all that wait for it take tens of milliseconds longer each time: the slowest hundredth of the answers.
+//
+// SQLite starts the log anew only once all of it was moved, and a passive checkpoint beside a busy writer never gets that
+// far. So passes follow each other while each leaves less, and the writer moves the small rest between two transactions.
+type checkpointer struct {
+	store *Store
+	db    *sql.DB // one connection of its own
+	wake  chan struct{}
+	stop  context.CancelFunc
+	done  sync.WaitGroup
+}
+
+func (s *Store) startCheckpointer(path, synchronous string) error {
+	db, err := openSQLiteDB(path, synchronous, lastCheckpoint, false)
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(1)
+	ctx, stop := context.WithCancel(context.Background())
+	c := &checkpointer{store: s, db: db, wake: make(chan struct{}, 1), stop: stop}
+	s.checkpoint = c
+	c.done.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-c.wake:
+				c.run(ctx)
+			}
+		}
+	})
+	return nil
+}
+
+// committed tells of a commit; it never waits.
+func (c *checkpointer) committed() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run moves the log when it is time. An error is left to the next one: the commits' own checkpoint is still there, and a
+// broken disk tells the writer, who knows what to do about it.
+func (c *checkpointer) run(ctx context.Context) {
+	waiting, err := framesWaiting(ctx, c.db, "NOOP")
+	if err != nil || waiting < checkpointFrames || waiting < busyFrames && c.store.writerBusy() {
+		return
+	}
+	for range checkpointPasses {
+		if _, err := framesWaiting(ctx, c.db, "PASSIVE"); err != nil {
+			return
+		}
+		if waiting, err = framesWaiting(ctx, c.db, "NOOP"); err != nil {
+			return
+		}
+		if waiting <= finishFrames {
+			break
+		}
+	}
+	c.store.writerMu.Lock()
+	defer c.store.writerMu.Unlock()
+	_, _ = framesWaiting(ctx, c.store.writer.conn, "PASSIVE")
+}
+
+func (s *Store) writerBusy() bool {
+	if !s.writerMu.TryLock() {
+		return true
+	}
+	s.writerMu.Unlock()
+	return false
+}
+
+func (c *checkpointer) close() error {
+	c.stop()
+	c.done.Wait()
+	return c.db.Close()
+}
+
+type rowQuerier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// framesWaiting runs a checkpoint and tells how many pages of the log were not moved by then. NOOP only tells.
+func framesWaiting(ctx context.Context, db rowQuerier, mode string) (int, error) {
+	var busy, frames, moved int
+	err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &moved)
+	return frames - moved, err
+}

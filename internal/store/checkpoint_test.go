@@ -1,0 +1,66 @@
+package store_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/store"
+	"github.com/galla-gateway/galla/internal/testkit"
+)
+
+// A server moves the write-ahead log into the database file by itself and the log starts anew: it never grows beyond what
+// one checkpoint moves.
+func TestServerMovesTheLog(t *testing.T) {
+	database := testkit.SQLite(t)
+	s, err := store.Open(t.Context(), database, store.Create, store.Options{Exclusive: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := store.ExecForTest(s, "CREATE TABLE filling (bytes BLOB)"); err != nil {
+		t.Fatal(err)
+	}
+	const rounds, blob = 5, 20 << 20
+	for range rounds {
+		// More than 4,096 pages of 4 KiB, and a commit of the store's own that tells of them.
+		if err := store.ExecForTest(s, "INSERT INTO filling VALUES (zeroblob(20971520))"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Write(t.Context(), func(ctx context.Context, q *store.Queries) error {
+			_, err := q.ReserveIDs(ctx, store.ReserveIDsParams{Kind: "claim", Size: 1})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		waitForLog(t, s)
+	}
+	info, err := os.Stat(strings.TrimPrefix(database, "sqlite:") + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > 2*blob {
+		t.Errorf("the log has %d bytes after %d rounds of %d: it never started anew", info.Size(), rounds, blob)
+	}
+}
+
+func waitForLog(t *testing.T, s *store.Store) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		var busy, frames, moved int
+		if err := s.ReadPool().QueryRow("PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &frames, &moved); err != nil {
+			t.Fatal(err)
+		}
+		if frames == moved {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("%d of %d pages are still in the log", frames-moved, frames)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
