@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -19,7 +18,7 @@ var migrationFiles embed.FS
 
 // migrate brings the schema up to date (Create), or checks that it is (Existing).
 func (s *Store) migrate(ctx context.Context, access Access) error {
-	provider, latest, err := s.provider()
+	latest, err := latestMigration()
 	if err != nil {
 		return err
 	}
@@ -35,6 +34,10 @@ func (s *Store) migrate(ctx context.Context, access Access) error {
 		return fmt.Errorf("%w: the database is empty; run galla migrate or galla serve first", ErrMissing)
 	case access == Existing:
 		return fmt.Errorf("%w: its schema is %d, this one needs %d", ErrOlderSchema, current, latest)
+	}
+	provider, err := s.provider()
+	if err != nil {
+		return err
 	}
 	if s.engine == SQLite {
 		// goose takes its connections from the pool, whose only one the writer holds.
@@ -78,25 +81,43 @@ func (s *Store) schemaVersion(ctx context.Context) (int64, error) {
 	return version.Int64, err
 }
 
-// provider gives goose the migrations in this engine's words.
-func (s *Store) provider() (*goose.Provider, int64, error) {
-	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+// migrationNames are the files of the migrations, oldest first.
+func migrationNames() ([]string, error) { return fs.Glob(migrationFiles, "migrations/*.sql") }
+
+// migrationVersion is the number in the name of a migration's file.
+func migrationVersion(name string) (int64, error) {
+	number, _, _ := strings.Cut(strings.TrimPrefix(name, "migrations/"), "_")
+	version, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return nil, 0, err
+		return 0, fmt.Errorf("database: migration %s has no number", name)
+	}
+	return version, nil
+}
+
+func latestMigration() (int64, error) {
+	names, err := migrationNames()
+	if err != nil || len(names) == 0 {
+		return 0, err
+	}
+	return migrationVersion(names[len(names)-1])
+}
+
+// provider gives goose the migrations in this engine's words.
+func (s *Store) provider() (*goose.Provider, error) {
+	names, err := migrationNames()
+	if err != nil {
+		return nil, err
 	}
 	var migrations []*goose.Migration
-	var latest int64
 	for _, name := range names {
-		number, _, _ := strings.Cut(strings.TrimPrefix(name, "migrations/"), "_")
-		version, err := strconv.ParseInt(number, 10, 64)
+		version, err := migrationVersion(name)
 		if err != nil {
-			return nil, 0, fmt.Errorf("database: migration %s has no number", name)
+			return nil, err
 		}
 		text, err := readMigration(migrationFiles, name, s.engine)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		latest = max(latest, version)
 		migrations = append(migrations, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, text)
 			return err
@@ -107,13 +128,9 @@ func (s *Store) provider() (*goose.Provider, int64, error) {
 		dialect = goose.DialectPostgres
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	provider, err := goose.NewProvider(dialect, s.write, nil, options...)
-	if errors.Is(err, goose.ErrNoMigrations) {
-		return nil, 0, nil
-	}
-	return provider, latest, err
+	return goose.NewProvider(dialect, s.write, nil, options...)
 }
