@@ -68,7 +68,7 @@ func (o linkOptions) build(ad *admin, now time.Time) (string, error) {
 		return "", &gateway.Refusal{Code: gateway.CodeNotFound, Message: fmt.Sprintf("no merchant %q: galla merchant list shows them", o.merchant)}
 	}
 	signed := o.signed || m.Policy.SignedLinks
-	if err := o.check(m, signed, localHTTP(ad.cfg)); err != nil {
+	if err := o.check(m, signed, ad.cfg.LocalHTTP()); err != nil {
 		return "", err
 	}
 	var expiry time.Time

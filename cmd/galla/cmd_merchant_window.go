@@ -8,8 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/galla-gateway/galla"
-	"github.com/galla-gateway/galla/internal/config"
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/logo"
 	"github.com/galla-gateway/galla/internal/store"
@@ -22,11 +20,6 @@ func (a *app) merchantWindow() []*cobra.Command {
 		group("origin", "Sites that may hold the payment window in a frame", a.originAdd(), a.originList(), a.originRemove()),
 		group("brand", "How the payment window looks for a merchant's payers", a.brandSet(), a.brandShow(), a.brandClear()),
 	}
-}
-
-// localHTTP allows http addresses of this machine where the installation itself is one: for tries and demos.
-func localHTTP(cfg config.Config) bool {
-	return strings.HasPrefix(cfg.BaseURL, "http://") && galla.CheckRedirectURL(cfg.BaseURL, true) == nil
 }
 
 // ofMerchant adds the flag --merchant, which the command needs.
@@ -78,7 +71,7 @@ func (a *app) redirectAdd() *cobra.Command {
 	var slug, address string
 	c := a.verb("add --merchant SLUG --url URL", "Register an address and print the id by which links name it", cobra.NoArgs,
 		a.change(func(c *cobra.Command, ad *admin) (any, string, error) {
-			id, err := ad.AddRedirect(c.Context(), slug, address, localHTTP(ad.cfg))
+			id, err := ad.AddRedirect(c.Context(), slug, address, ad.cfg.LocalHTTP())
 			return redirectDoc{ID: int64(id), URL: address}, fmt.Sprintf("%s is %d: payment_url_success_id=%d", address, id, id), err
 		}))
 	c.Flags().StringVar(&address, "url", "", "https address; http where this installation's own address is http://localhost")
@@ -121,7 +114,7 @@ func (a *app) originAdd() *cobra.Command {
 	var slug, origin string
 	c := a.verb("add --merchant SLUG --origin ORIGIN", "Let a site's pages hold the window in a frame", cobra.NoArgs,
 		a.change(func(c *cobra.Command, ad *admin) (any, string, error) {
-			err := ad.AddOrigin(c.Context(), slug, origin, localHTTP(ad.cfg))
+			err := ad.AddOrigin(c.Context(), slug, origin, ad.cfg.LocalHTTP())
 			return map[string]string{"origin": origin}, origin + " may hold the window in a frame", err
 		}))
 	c.Flags().StringVar(&origin, "origin", "", "scheme and host, such as https://shop.example")

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/galla-gateway/galla"
 )
 
 // Config is what Load returns, checked and with defaults filled in. It is safe
@@ -34,6 +36,11 @@ type Config struct {
 func (c Config) BaseHost() string {
 	_, host, _ := strings.Cut(c.BaseURL, "://")
 	return host
+}
+
+// LocalHTTP allows http addresses of this machine where the installation itself has one: for tries and demos.
+func (c Config) LocalHTTP() bool {
+	return strings.HasPrefix(c.BaseURL, "http://") && galla.CheckRedirectURL(c.BaseURL, true) == nil
 }
 
 // Database is a GALLA_DATABASE value. It prints without its password.

@@ -113,7 +113,7 @@ func (w *world) openStore(ctx context.Context, now func() time.Time) (err error)
 		return err
 	}
 	w.instance, err = instance.Start(ctx, instance.Config{
-		Store: w.store, Keys: keys, Now: now, Logger: w.logger, Simulated: true, Listen: freePort, AdminListen: freePort,
+		Store: w.store, Keys: keys, Now: now, Logger: w.logger, Simulated: true, LocalHTTP: true, Listen: freePort, AdminListen: freePort,
 		DefaultMerchant: "", PostbackAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	return err

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Limits of wrong claims, for each hour that ends now. A wrong claim names a number without being credited; a repeat of
+// Limits for each hour that ends now. A wrong claim names a number without being credited; a repeat of
 // a stored claim and a number of the wrong shape tell a guesser nothing and don't count.
 const (
 	// MaxWrongOfPayer bounds the wrong claims of one payer (merchant and label).
@@ -14,6 +14,10 @@ const (
 	MaxWrongOfOrder = 5
 	// MaxWrongFrom bounds those of one address that come through the payment window.
 	MaxWrongFrom = 60
+
+	// MaxNewOffersTo bounds the wallets that one address is newly shown through links that nobody signed. Each is kept for
+	// ever; whole mobile networks share an address.
+	MaxNewOffersTo = 600
 
 	// attemptWindow is how long a wrong claim counts.
 	attemptWindow = time.Hour

@@ -43,17 +43,45 @@ type attempt struct {
 	guess bool       // it has a number that could be somebody's
 }
 
+// offers counts the wallets that each address was newly shown.
+type offers struct {
+	mu   sync.Mutex
+	seen *tallies[netip.Addr]
+}
+
+func newOffers() *offers { return &offers{seen: newTallies[netip.Addr](MaxNewOffersTo, attemptKeys)} }
+
+// admit counts one more, or tells when to come again. The zero address is not counted.
+func (o *offers) admit(from netip.Addr, now time.Time) error {
+	if !from.IsValid() {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	from = household(from)
+	if again, full := o.seen.full(from, now); full {
+		return &TooManyAttempts{again}
+	}
+	o.seen.enter(from)
+	o.seen.leave(from, true, now)
+	return nil
+}
+
 // ipv6Network is how much of an IPv6 address names one household: whoever has one address has all of its network.
 const ipv6Network = 64
 
-func attemptOf(it *claimItem) attempt {
-	from := it.From.Unmap().WithZone("")
+func household(from netip.Addr) netip.Addr {
+	from = from.Unmap().WithZone("")
 	if from.Is6() {
 		if network, err := from.Prefix(ipv6Network); err == nil {
-			from = network.Addr()
+			return network.Addr()
 		}
 	}
-	return attempt{payerKey{it.MerchantID, it.Payer}, orderKey{it.MerchantID, it.OrderID}, from, it.number != ""}
+	return from
+}
+
+func attemptOf(it *claimItem) attempt {
+	return attempt{payerKey{it.MerchantID, it.Payer}, orderKey{it.MerchantID, it.OrderID}, household(it.From), it.number != ""}
 }
 
 // enter lets a claim through, or tells when to come again. A guess that was let through must leave. With wait, it waits

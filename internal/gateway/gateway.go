@@ -59,6 +59,7 @@ type Gateway struct {
 	ids       *idBlocks
 	queue     *queue
 	budget    *budget
+	offers    *offers
 	watchers  watchers
 	writers   sync.WaitGroup
 	counters  Counters
@@ -81,7 +82,7 @@ func Open(ctx context.Context, s *store.Store, keys *keyring.Keyring, opts Optio
 	if opts.OnFatal == nil {
 		opts.OnFatal = func(err error) { panic(err) }
 	}
-	g := &Gateway{store: s, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue(), budget: newBudget()}
+	g := &Gateway{store: s, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue(), budget: newBudget(), offers: newOffers()}
 	g.keyring.Store(keys)
 	if err := g.checkInstallation(ctx); err != nil {
 		return nil, err

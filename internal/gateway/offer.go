@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/galla-gateway/galla/internal/evidence"
 	"github.com/galla-gateway/galla/internal/merchant"
@@ -19,6 +20,8 @@ type OfferRequest struct {
 	Method      method.Method
 	Currency    money.Currency
 	AccountType string // "" for any
+	// From is the payer's address where a stranger could have made the request up; zero for a merchant's own.
+	From netip.Addr
 }
 
 // Offer is the wallet to show, and why this one.
@@ -28,7 +31,7 @@ type Offer struct {
 }
 
 // Offer chooses the wallet that a payer is shown and remembers for ever that it was. It is sticky while the wallet is
-// healthy; a repeat reads only. *Refusal no_wallet: none is available now.
+// healthy; a repeat reads only. *Refusal no_wallet: none is available now. *TooManyAttempts: MaxNewOffersTo is used up.
 func (g *Gateway) Offer(ctx context.Context, r OfferRequest) (Offer, error) {
 	if r.Merchant.State == merchant.Paused {
 		return Offer{}, refuse("no_wallet", "No wallet is available right now")
@@ -49,6 +52,9 @@ func (g *Gateway) Offer(ctx context.Context, r OfferRequest) (Offer, error) {
 		return Offer{}, refuse("no_wallet", "No wallet is available right now")
 	case chosen.ID == assigned:
 		return Offer{chosen, reason}, nil
+	}
+	if err := g.offers.admit(r.From, g.now()); err != nil {
+		return Offer{}, err
 	}
 	err = g.write(ctx, func(ctx context.Context, q *store.Queries) error {
 		// Two requests of one payer at once: the second finds what the first assigned.

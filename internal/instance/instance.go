@@ -31,6 +31,7 @@ type Config struct {
 	Now             func() time.Time
 	Logger          *slog.Logger
 	Simulated       bool
+	LocalHTTP       bool   // payers may be sent to http URLs of this machine
 	Listen          string // public, host:port
 	AdminListen     string // admin, host:port
 	BaseHost        string // host of links, with or without port; "" takes the listener's address
@@ -110,7 +111,7 @@ func (i *Instance) listen() error {
 	})
 	i.window = window.New(window.Config{
 		Gateway: i.Gateway, BaseHost: base, DefaultMerchant: i.config.DefaultMerchant, TrustedProxies: i.config.TrustedProxies,
-		Now: i.config.Now, Logger: i.config.Logger, Simulated: i.config.Simulated, LocalHTTP: i.config.Simulated,
+		Now: i.config.Now, Logger: i.config.Logger, Simulated: i.config.Simulated, LocalHTTP: i.config.LocalHTTP,
 	})
 	edge := web.BySurface(merchants, i.window, base, i.config.TrustedProxies)
 	i.server = web.NewServer(web.NewEdge(metrics.Measure(edge), i.config.Logger, i.config.TrustedProxies, i.config.Now), i.config.Logger)

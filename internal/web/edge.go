@@ -47,6 +47,7 @@ type exchange struct {
 	code  int // 0 until the answer starts
 	size  int
 	notes []slog.Attr
+	fault func(http.ResponseWriter) // answers 500 for a handler that panicked, nil for Fault
 }
 
 // NewEdge wraps next: every request gets an id, the security headers and one
@@ -99,8 +100,20 @@ func (e *edge) answerPanic(x *exchange, r *http.Request, failure any) (broken bo
 	if x.code != 0 {
 		return true
 	}
+	if x.fault != nil {
+		x.fault(x)
+		return false
+	}
 	Fault(x, http.StatusInternalServerError, MessageFault)
 	return false
+}
+
+// OnPanic sets what answers the request that w answers when its handler panics before the answer began: a page for people,
+// where Fault is for programs. answer must not panic itself.
+func OnPanic(w http.ResponseWriter, answer func(http.ResponseWriter)) {
+	if x := find(w); x != nil {
+		x.fault = answer
+	}
 }
 
 // question is what the log line tells of the request.

@@ -5,6 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"html"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -26,9 +29,13 @@ type screen struct {
 // error, which becomes a problem page.
 func (x *Window) page(handle func(http.ResponseWriter, *http.Request, *visit) (*screen, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		web.OnPanic(w, func(w http.ResponseWriter) {
+			brokenPage(w, MatchLanguage("", r.Header.Get("Accept-Language"), Languages()))
+		})
 		v, err := x.open(w, r)
 		var s *screen
 		if err == nil {
+			web.OnPanic(w, func(w http.ResponseWriter) { brokenPage(w, v.lang) })
 			s, err = handle(w, r, v)
 		}
 		if err != nil {
@@ -92,6 +99,8 @@ func problemOf(w http.ResponseWriter, err error) *problem {
 	case errors.As(err, &refusal):
 		// As on the API this is an outcome, not a fault: nobody's link is wrong.
 		return &problem{code: refusal.Code, detail: refusal.Code, status: http.StatusOK, support: true}
+	case errors.As(err, new(*gateway.TooManyAttempts)):
+		return &problem{code: "too_many_requests", detail: "too_many_requests", status: http.StatusTooManyRequests}
 	case errors.Is(err, web.ErrTooLarge):
 		w.Header().Set("Connection", "close") // what is left of the body isn't waited for
 		return &problem{code: "form_too_large", detail: "request_invalid", status: http.StatusRequestEntityTooLarge}
@@ -127,7 +136,7 @@ func (x *Window) write(w http.ResponseWriter, v *visit, s *screen) {
 	var body bytes.Buffer
 	if err := Render(&body, s.Page, nonce); err != nil {
 		web.Note(w, slog.String("error", "render: "+err.Error()))
-		web.Fault(w, http.StatusInternalServerError, web.MessageFault)
+		brokenPage(w, v.lang)
 		return
 	}
 	ancestors := []string{"'self'"}
@@ -143,6 +152,18 @@ func (x *Window) write(w http.ResponseWriter, v *visit, s *screen) {
 	}
 	w.WriteHeader(s.code)
 	_, _ = body.WriteTo(w) // an error means that the payer is gone
+}
+
+// brokenPage answers where a bug keeps the page from being made: with words only, as nothing else can be trusted now.
+func brokenPage(w http.ResponseWriter, lang string) {
+	body := fmt.Sprintf("<!doctype html>\n<html lang=%q>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"+
+		"<title>%[2]s</title>\n<main data-screen=\"problem\" data-status=\"problem\" data-code=\"unavailable\"><h1>%[2]s</h1>\n<p>%s</p></main>\n",
+		lang, html.EscapeString(translate(lang, "wait.heading")), html.EscapeString(translate(lang, "problem.unavailable")))
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusInternalServerError)
+	_, _ = io.WriteString(w, body) // an error means that the payer is gone
 }
 
 // frame fills in what every page has.

@@ -143,9 +143,11 @@ func amountScreen(v *visit, o *order, m method.Method, e entry, key string) *scr
 
 // payScreen shows where to pay, and asks for the number.
 func (x *Window) payScreen(ctx context.Context, v *visit, o *order, m method.Method, e entry, amount money.Money) (*screen, error) {
-	offer, err := x.Gateway.Offer(ctx, gateway.OfferRequest{
-		Merchant: v.merchant, Payer: v.link.label, Method: m, Currency: m.Currency,
-	})
+	request := gateway.OfferRequest{Merchant: v.merchant, Payer: v.link.label, Method: m, Currency: m.Currency}
+	if !v.merchant.Policy.SignedLinks {
+		request.From = v.client
+	}
+	offer, err := x.Gateway.Offer(ctx, request)
 	var none *gateway.Refusal
 	if err != nil && !(errors.As(err, &none) && (o.begun() || e.number != "")) {
 		return nil, err

@@ -17,7 +17,8 @@ const (
 
 // redirectRules are what decides where a payer goes, beside the link and the result.
 type redirectRules struct {
-	key, slug  string
+	keys       []string // of the merchant, newest first: two while they are rotated
+	slug       string
 	registered func(id int) (string, bool)
 	now        time.Time
 	localHTTP  bool
@@ -46,9 +47,10 @@ func redirectOf(l *link, status galla.Status, rules redirectRules) (target strin
 
 func targetOf(l *link, kind galla.RedirectKind, rules redirectRules) string {
 	if token := l.tokens[kind]; token != "" {
-		target, err := galla.ParseRedirectToken(rules.key, rules.slug, kind, token, rules.now, rules.localHTTP)
-		if err == nil {
-			return target
+		for _, key := range rules.keys {
+			if target, err := galla.ParseRedirectToken(key, rules.slug, kind, token, rules.now, rules.localHTTP); err == nil {
+				return target
+			}
 		}
 	}
 	target, ok := rules.registered(l.urlIDs[kind])

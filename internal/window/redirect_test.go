@@ -19,7 +19,7 @@ const (
 
 // rulesAt are the rules of merchant shop, which registered one URL under each id of registered.
 func rulesAt(now time.Time, registered map[int]string) redirectRules {
-	return redirectRules{key: redirectKey, slug: "shop", now: now, registered: func(id int) (string, bool) {
+	return redirectRules{keys: []string{"galla_rdk_newer", redirectKey}, slug: "shop", now: now, registered: func(id int) (string, bool) {
 		target, ok := registered[id]
 		return target, ok
 	}}

@@ -41,7 +41,7 @@ func (x *Window) result(w http.ResponseWriter, v *visit, o *order) *screen {
 	}
 	if o.waiting == nil { // what isn't checked yet leads nowhere
 		s.RedirectURL, s.Seconds = redirectOf(&v.link, status, redirectRules{
-			key: v.merchant.RedirectKey().Reveal(), slug: v.merchant.Slug, registered: v.merchant.Redirect, now: x.Now(),
+			keys: v.merchant.RedirectKeys(x.Now()), slug: v.merchant.Slug, registered: v.merchant.Redirect, now: x.Now(),
 			localHTTP: x.LocalHTTP, parameters: v.merchant.Policy.RedirectParameters,
 		})
 	}

@@ -118,8 +118,17 @@ func (v view) Heading() string {
 	case v.Result != nil:
 		return v.T("result." + v.Kind() + ".heading")
 	}
+	if v.Waits() {
+		return v.T("wait.heading")
+	}
 	return v.T("problem.heading")
 }
+
+// Waits reports a problem that goes away by itself: neither the payer nor the shop has anything to mend.
+func (v view) Waits() bool { return slices.Contains(passing, v.Problem.Code) }
+
+// passing are the codes of problems that go away by themselves.
+var passing = []string{"unavailable", "too_many_requests", "no_wallet"}
 
 // Title is the document's title: a mistake comes first, as screen readers say the title first.
 func (v view) Title() string {

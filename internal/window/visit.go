@@ -70,7 +70,13 @@ func (x *Window) checkSignature(v *visit) error {
 		return nil
 	}
 	query := v.link.merchantQuery()
-	err := galla.VerifyLink(v.merchant.RedirectKey().Reveal(), v.merchant.Slug, query, x.Now())
+	now := x.Now()
+	err := error(galla.ErrLink)
+	for _, key := range v.merchant.RedirectKeys(now) {
+		if err = galla.VerifyLink(key, v.merchant.Slug, query, now); err == nil || errors.Is(err, galla.ErrLinkExpired) {
+			break
+		}
+	}
 	switch {
 	case err == nil:
 		return nil
