@@ -41,7 +41,7 @@ store:   internal/store -> rule fact keyring galla money
 rule:    internal/deposit internal/ledger internal/postback internal/withdrawal -> fact galla money
 fact:    internal/evidence internal/evidence/bank internal/evidence/statement internal/logo internal/merchant internal/method internal/wallet -> fact galla money
 keyring: internal/keyring ->
-config:  internal/config ->
+config:  internal/config -> galla
 galla:   . -> money
 money:   money ->
 testkit: internal/testkit internal/testkit/cluster -> testkit

@@ -216,6 +216,19 @@ func TestBaseURL(t *testing.T) {
 	}
 }
 
+// Only an installation that is itself at an http address of this machine sends payers to such ones.
+func TestLocalHTTP(t *testing.T) {
+	for text, want := range map[string]bool{
+		"http://localhost:8080": true, "http://127.0.0.1": true, "http://[::1]:8080": true, "http://shop.localhost:8080": true,
+		"https://localhost:8080": false, "http://pay.example": false, "http://10.0.0.1": false, "https://pay.example": false,
+	} {
+		c, err := load(t, "", nil, []string{"--base-url", text})
+		if err != nil || c.LocalHTTP() != want {
+			t.Errorf("%s: %v, %v; want %v", text, c.LocalHTTP(), err, want)
+		}
+	}
+}
+
 func TestKeyFileBesideTheDatabase(t *testing.T) {
 	tests := []struct{ database, keyFile, want string }{
 		{"sqlite:/var/lib/galla/books.db", "", "/var/lib/galla/books.key"},

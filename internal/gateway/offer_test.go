@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -36,6 +37,40 @@ func (w *world) wantNoOffer(payer string) {
 	if !errors.As(err, &refusal) || refusal.Code != "no_wallet" {
 		w.t.Fatalf("%s is shown wallet %d: %v", payer, got.Wallet.ID, err)
 	}
+}
+
+// A stranger who makes links up gets no further than MaxNewOffersTo new payers an hour; whoever was shown a wallet still is.
+func TestNewOffersToOneAddress(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		m, _ := w.g.Directory().Merchant(shop)
+		ask := func(payer, from string) error {
+			r := OfferRequest{Merchant: m, Payer: payer, Method: phonePe, Currency: "INR"}
+			if from != "" {
+				r.From = netip.MustParseAddr(from)
+			}
+			_, err := w.g.Offer(context.Background(), r)
+			return err
+		}
+		for n := range MaxNewOffersTo {
+			if err := ask(fmt.Sprint("p", n), fmt.Sprintf("2001:db8::%x", n+1)); err != nil {
+				w.t.Fatal(n, err)
+			}
+		}
+		var tooMany *TooManyAttempts
+		if err := ask("more", "2001:db8::ffff"); !errors.As(err, &tooMany) || !tooMany.Again.Equal(w.clock.Now().Add(time.Hour)) {
+			w.t.Errorf("one more: %v", err)
+		}
+		w.want("assignments", w.count("SELECT count(*) FROM assignment"), MaxNewOffersTo)
+		for payer, from := range map[string]string{"p0": "2001:db8::1", "from elsewhere": "2001:db8:0:1::1", "the merchant's own": ""} {
+			if err := ask(payer, from); err != nil {
+				w.t.Errorf("%s: %v", payer, err)
+			}
+		}
+		w.clock.Advance(time.Hour)
+		if err := ask("more", "2001:db8::ffff"); err != nil {
+			w.t.Errorf("an hour later: %v", err)
+		}
+	})
 }
 
 // Merchant shop has wallet 1 to itself and shares wallet 3.

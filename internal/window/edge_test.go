@@ -1,6 +1,7 @@
 package window
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla"
+	"github.com/galla-gateway/galla/internal/gateway"
 )
 
 func TestSignedLinks(t *testing.T) {
@@ -40,6 +42,11 @@ func TestSignedLinks(t *testing.T) {
 		if a := w.do(call{target: "/state" + forged[1:]}); a.Code != 400 {
 			t.Errorf("the state by a forged link: %d", a.Code)
 		}
+		// While the key is rotated, links that the older one signed still open.
+		if _, err := w.g.RotateMerchantKey(t.Context(), "shop", "redirect", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		policy(true)
 		// Signed, it leads through every step: what the window itself adds isn't the merchant's.
 		methods := w.get(plain+"&signature="+signature+"&1760000000000").screen(200, "methods")
 		pay := w.follow(methods.attribute("action"), "wallet_type", "phone_pe").screen(200, "pay")
@@ -144,6 +151,39 @@ func TestFaultsArePages(t *testing.T) {
 		a := w.send(link, "key1", number(1)).screen(503, "problem")
 		if a.attribute("data-code") != "unavailable" || a.Header().Get("Retry-After") != "1" {
 			t.Errorf("closed: %v %s", a.Header(), a.Body)
+		}
+	})
+}
+
+// Also a bug answers with a page, in the payer's language and without a word of what broke.
+func TestBugsArePages(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.window.activate = func(context.Context, []gateway.ClaimRequest) ([]gateway.ClaimResult, error) { panic("secret-detail") }
+		link := strings.Replace(linkOf("bug-1", "500"), "lang=en", "lang=hi", 1)
+		a := w.send(link, "key1", number(1)).screen(500, "problem")
+		if a.attribute("data-code") != "unavailable" || !strings.Contains(a.Body.String(), `lang="hi"`) || strings.Contains(a.Body.String(), "secret-detail") {
+			t.Errorf("a panic: %s", a.Body)
+		}
+		if got := a.Header().Get("Content-Type"); got != "text/html; charset=utf-8" {
+			t.Errorf("a panic is answered as %q", got)
+		}
+		if !strings.Contains(w.log.String(), "secret-detail") {
+			t.Error("the log doesn't hold the panic")
+		}
+	})
+}
+
+// A shop that is out of wallets, or too many requests, is nothing to mend: the page says when to come again.
+func TestPassingProblems(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.window.activate = func(context.Context, []gateway.ClaimRequest) ([]gateway.ClaimResult, error) {
+			return nil, gateway.ErrBusy
+		}
+		link := linkOf("busy-1", "500")
+		a := w.send(link, "key1", number(1)).screen(503, "problem")
+		body := a.Body.String()
+		if strings.Contains(body, "For the shop") || !strings.Contains(body, "Try again") || !strings.Contains(body, "Nothing is lost") {
+			t.Errorf("busy: %s", body)
 		}
 	})
 }

@@ -195,6 +195,10 @@ func newTab(t *testing.T, l look) *tab {
 		theme = "dark"
 	}
 	b := &tab{t, ctx}
+	// The first use opens the tab, and the end of that use's context closes it: so one without a time limit.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
 	b.do(chromedp.EmulateViewport(l.width, l.height), func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
 		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},

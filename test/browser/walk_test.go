@@ -49,7 +49,7 @@ func TestWalk(t *testing.T) {
 			t.Log("ok: choose the method, type the amount, pay, type the number")
 			order, number := s.order()
 			s.pay(number, "500")
-			b.do(chromedp.Navigate(s.link(order, with()...)), chromedp.Click(`a[href*="wallet_type=phone_pe"]`), chromedp.WaitVisible(amountField))
+			b.do(chromedp.Navigate(s.link(order, with()...)), chromedp.Click(`button[value="phone_pe"]`), chromedp.WaitVisible(amountField))
 			if got := ask[string](b, `document.documentElement.lang`); got != l.lang {
 				t.Errorf("the page is in %q", got)
 			}
