@@ -8,8 +8,6 @@ import (
 	_ "embed"
 	"io"
 	"testing"
-
-	"github.com/chromedp/chromedp"
 )
 
 //go:embed testdata/axe-4.14.1.min.js.gz
@@ -30,45 +28,40 @@ func axe(t *testing.T) string {
 }
 
 // screens bring a tab to every screen of the window. Each has an order of its own.
-func screens(s *site) map[string]func(b *tab, lang string) {
-	pay := func(b *tab, lang, evidence, claimed string) string {
-		order, number := s.order()
-		if evidence != "" {
-			s.pay(number, evidence)
-		}
-		b.do(chromedp.Navigate(s.link(order, "lang", lang, "wallet_type", "phone_pe", "fixed_amount", claimed)))
-		return number
-	}
-	open := func(more ...string) func(*tab, string) {
-		return func(b *tab, lang string) {
-			order, _ := s.order()
-			b.do(chromedp.Navigate(s.link(order, append(more, "lang", lang)...)))
-		}
-	}
-	return map[string]func(*tab, string){
-		"methods": open(),
-		"amount":  open("wallet_type", "phone_pe"),
-		"pay":     open("wallet_type", "phone_pe", "fixed_amount", "125000.50"),
-		"pay upi": open("wallet_type", "upi_l", "fixed_amount", "500"),
-		"problem": open("label", ""),
-		"number wrong": func(b *tab, lang string) {
-			pay(b, lang, "", "500")
-			b.do(chromedp.WaitVisible(numberField), chromedp.SendKeys(numberField, "T2311221530123456789012"), chromedp.Submit(numberField), chromedp.WaitVisible(numberField))
-		},
-		"ok":      func(b *tab, lang string) { b.claim(pay(b, lang, "500", "500")); b.wantStatus("ok") },
-		"pending": func(b *tab, lang string) { b.claim(pay(b, lang, "700", "500")); b.wantStatus("pending") },
-		"possible": func(b *tab, lang string) {
-			b.claim(pay(b, lang, "", "500"))
-			b.wantStatus("possible_transaction_created")
-		},
-		"fail": func(b *tab, lang string) {
-			number := pay(b, lang, "500", "500")
-			b.claim(number)
-			open("wallet_type", "phone_pe", "fixed_amount", "500")(b, lang)
-			b.claim(number)
-			b.wantStatus("fail")
-		},
-	}
+var screens = map[string]func(b *tab){
+	"methods": func(b *tab) { b.openNew() },
+	"amount":  func(b *tab) { b.openNew("wallet_type", b.market().method) },
+	"amount wrong": func(b *tab) {
+		b.openNew("wallet_type", b.market().method)
+		b.follow(forward)
+		b.see(`main[data-error]`)
+	},
+	"pay": func(b *tab) { b.openNew(b.fixed("125000.50")...) },
+	"pay upi": func(b *tab) {
+		b.openNew("wallet_type", "upi_l", "fixed_amount", "500", "currency_code", "INR")
+	},
+	"problem": func(b *tab) { b.openNew("label", "") },
+	"number wrong": func(b *tab) {
+		b.openNew(b.fixed("500")...)
+		b.claim("?")
+		b.see(`main[data-error]`)
+	},
+	"correct": func(b *tab) {
+		b.lead("possible_transaction_created")
+		b.follow(`#correct`)
+	},
+	"ok":       func(b *tab) { b.lead("ok", "payment_url_success_id", "2"); b.touch(`.count button`) },
+	"pending":  func(b *tab) { b.lead("pending") },
+	"possible": func(b *tab) { b.lead("possible_transaction_created") },
+	"fail":     func(b *tab) { b.lead("fail") },
+}
+
+// openNew opens the window for a new order.
+func (b *tab) openNew(more ...string) {
+	b.t.Helper()
+	order, _ := b.order()
+	b.open(b.link(order, more...))
+	b.see("main")
 }
 
 // violation is what axe says against a page.
@@ -85,16 +78,22 @@ const axeRun = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wc
 func TestAccessibility(t *testing.T) {
 	s := newSite(t)
 	source := axe(t)
-	for name, reach := range screens(s) {
-		for _, l := range []look{{"en", 360, 740, false, true}, {"hi", 360, 740, true, true}, {"en", 1280, 800, true, true}, {"hi", 1280, 800, false, true}} {
-			t.Run(name+" "+l.String(), func(t *testing.T) {
-				b := newTab(t, l)
-				reach(b, l.lang)
-				ask[any](b, source+"; 0")
-				for _, v := range await[[]violation](b, axeRun) {
-					t.Errorf("%s: %s\n%s", v.ID, v.Help, v.Nodes)
+	for name, reach := range screens {
+		for _, lang := range []string{"en", "hi", "bn", "ur"} {
+			for n := range 4 {
+				l := look{lang: lang, width: 360, height: 740, script: true, dark: n&1 != 0}
+				if n&2 != 0 {
+					l.width, l.height = 1280, 800
 				}
-			})
+				t.Run(name+" "+l.String(), func(t *testing.T) {
+					t.Parallel()
+					b := newTab(t, s, l)
+					reach(b)
+					for _, v := range ask[[]violation](b, "(() => {"+source+"; return "+axeRun+"})()") {
+						t.Errorf("%s: %s\n%s", v.ID, v.Help, v.Nodes)
+					}
+				})
+			}
 		}
 	}
 }

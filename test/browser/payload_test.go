@@ -60,7 +60,7 @@ func TestScriptsInLinksNeverRun(t *testing.T) {
 	group := make(chan struct{})
 	const tabs = 2
 	for range tabs {
-		b := newTab(t, look{"en", 360, 740, false, true})
+		b := newTab(t, s, look{lang: "en", width: 360, height: 740, script: true})
 		go func() {
 			defer func() { group <- struct{}{} }()
 			for n := next.Add(1) - 1; n < payloadCount; n = next.Add(1) - 1 {

@@ -28,7 +28,7 @@ func TestQRsDecode(t *testing.T) {
 	var html string
 	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, html) }))
 	defer pages.Close()
-	b := newTab(t, look{"en", 1000, 1000, false, false})
+	b := newTab(t, nil, look{lang: "en", width: 1000, height: 1000})
 	for first := 0; first < total; first += perPage {
 		want := map[string]bool{}
 		var page strings.Builder

@@ -3,37 +3,49 @@
 package browser
 
 import (
+	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/chromedp/chromedp"
 )
 
 const (
-	numberField = `input[name="key1"]`
-	amountField = `input[name="amount"]:not([type="hidden"])`
-	result      = `[data-status]`
+	phonePe     = `button[value="phone_pe"]`
+	amountField = `#amount`
+	numberField = `#key1`
+	forward     = `button.main`
+	// phonePeID is what payers copy by mistake.
+	phonePeID = "T2311221530123456789012"
 )
 
 // claim types the transaction number on the pay screen and sends it.
 func (b *tab) claim(number string) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(numberField), chromedp.SendKeys(numberField, number), chromedp.Submit(numberField), chromedp.WaitVisible(result))
+	b.paste(numberField, number)
+	b.follow(forward)
 }
 
-func (b *tab) wantStatus(want string) {
+// want waits for the result that a status of the wire has.
+func (b *tab) want(status string) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(`[data-status="` + want + `"]`))
+	b.see(`[data-status="` + status + `"]`)
+	b.fits(`[data-status]`)
+	b.picture(status)
+}
+
+// screen waits for a screen.
+func (b *tab) screen(name string) {
+	b.t.Helper()
+	b.see(`main[data-screen="` + name + `"]`)
 }
 
 // fits checks that the page needs no scrolling sideways, and that the element is on the screen without any.
 func (b *tab) fits(selector string) {
 	b.t.Helper()
-	if wide := ask[bool](b, `document.documentElement.scrollWidth > innerWidth`); wide {
+	if ask[bool](b, `document.documentElement.scrollWidth > innerWidth`) {
 		b.t.Error("the page scrolls sideways", b.where())
 	}
-	if hidden := ask[bool](b, `document.querySelector('`+selector+`').getBoundingClientRect().bottom > innerHeight`); hidden {
-		b.t.Errorf("%s is below the screen", selector)
+	if ask[bool](b, `document.querySelector(`+quote(selector)+`).getBoundingClientRect().bottom > innerHeight`) {
+		b.t.Errorf("%s is below the screen%s", selector, b.where())
 	}
 }
 
@@ -42,82 +54,165 @@ func TestWalk(t *testing.T) {
 	s := newSite(t)
 	for _, l := range looks() {
 		t.Run(l.String(), func(t *testing.T) {
-			b := newTab(t, l)
-			lang := []string{"lang", l.lang}
-			with := func(more ...string) []string { return append(more, lang...) }
-
-			t.Log("ok: choose the method, type the amount, pay, type the number")
-			order, number := s.order()
-			s.pay(number, "500")
-			b.do(chromedp.Navigate(s.link(order, with()...)), chromedp.Click(`button[value="phone_pe"]`), chromedp.WaitVisible(amountField))
-			if got := ask[string](b, `document.documentElement.lang`); got != l.lang {
-				t.Errorf("the page is in %q", got)
-			}
-			b.fits(amountField)
-			b.do(chromedp.SendKeys(amountField, "500"), chromedp.Submit(amountField), chromedp.WaitVisible(numberField))
-			if text := ask[string](b, `document.body.innerText`); !strings.Contains(strings.ReplaceAll(text, " ", ""), phonePeWallet) {
-				t.Error("the wallet isn't shown", b.where())
-			}
-			b.claim("Paid ₹500. UTR: " + number)
-			b.wantStatus("ok")
-			b.fits(result)
-			b.do(chromedp.Navigate(s.link(order, with()...)))
-			b.wantStatus("ok")
-
-			t.Log("possible, which becomes ok by itself")
-			order, number = s.order()
-			link := s.link(order, with("wallet_type", "phone_pe", "fixed_amount", "250.5")...)
-			b.do(chromedp.Navigate(link))
-			b.claim(number)
-			b.wantStatus("possible_transaction_created")
-			b.fits(result)
-			s.pay(number, "250.50")
-			if !l.script {
-				b.do(chromedp.Navigate(link)) // the page would load itself again by and by
-			}
-			b.wantStatus("ok")
-
-			t.Log("pending: the amount differs")
-			order, number = s.order()
-			s.pay(number, "700")
-			b.do(chromedp.Navigate(s.link(order, with("wallet_type", "phone_pe", "fixed_amount", "500")...)))
-			b.claim(number)
-			b.wantStatus("pending")
-			b.fits(result)
-
-			t.Log("fail: a number that is credited already")
-			credited, number := s.order()
-			s.pay(number, "500")
-			b.do(chromedp.Navigate(s.link(credited, with("wallet_type", "phone_pe", "fixed_amount", "500")...)))
-			b.claim(number)
-			b.wantStatus("ok")
-			order, _ = s.order()
-			b.do(chromedp.Navigate(s.link(order, with("wallet_type", "phone_pe", "fixed_amount", "500")...)))
-			b.claim(number)
-			b.wantStatus("fail")
-			b.fits(result)
+			t.Parallel()
+			b := newTab(t, s, l)
+			b.walkToOK()
+			b.walkToPossible()
+			b.walkToPending()
+			b.walkToFail()
+			b.walkToWrongLinks()
 		})
 	}
 }
 
-// Each result leads to its own URL of the merchant, by id and by token.
-func TestRedirects(t *testing.T) {
-	s := newSite(t)
-	for status, id := range map[string]string{"ok": "payment_url_success_id", "possible_transaction_created": "payment_url_pending_id"} {
-		for _, script := range []bool{true, false} {
-			b := newTab(t, look{"en", 360, 740, false, script})
-			order, number := s.order()
-			if status == "ok" {
-				s.pay(number, "500")
-			}
-			b.do(chromedp.Navigate(s.link(order, "wallet_type", "phone_pe", "fixed_amount", "500", id, "2")))
-			b.claim(number)
-			b.wantStatus(status)
-			if script {
-				b.do(chromedp.WaitVisible(`#back`)) // the countdown
-			} else {
-				b.do(chromedp.Click(`a[href="`+s.shop.URL+`/back"]`), chromedp.WaitVisible(`#back`))
-			}
+// walkToOK chooses the method, types the amount, changes it, pays, types wrong numbers and then pastes a message.
+func (b *tab) walkToOK() {
+	b.t.Helper()
+	order, number := b.order()
+	b.pay(number, "600")
+	b.open(b.link(order))
+	b.screen("methods")
+	b.picture("methods")
+	b.fits(phonePe)
+	if got := ask[string](b, `document.documentElement.lang`); got != b.look.lang {
+		b.t.Errorf("the page is in %q", got)
+	}
+	b.follow(phonePe)
+	b.screen("amount")
+	b.paste(amountField, "five hundred")
+	b.follow(forward)
+	b.see(`main[data-error]`)
+	b.picture("amount-wrong")
+	b.paste(amountField, "500")
+	b.follow(forward)
+	b.screen("pay")
+	b.follow(`#change`)
+	b.screen("amount")
+	b.paste(amountField, "₹ 600")
+	b.follow(forward)
+	b.screen("pay")
+	b.fits(`#identifier`)
+	b.picture("pay")
+	text := ask[string](b, `document.querySelector("main").innerText`)
+	for _, want := range []string{phonePeWallet, "600", "Galla Shop"} {
+		if !strings.Contains(strings.ReplaceAll(text, "\u00a0", " "), want) {
+			b.t.Errorf("%q isn't shown%s", want, b.where())
 		}
+	}
+	if b.look.script {
+		b.touch(`[data-copy="` + phonePeWallet + `"]`)
+		b.see(`[data-copy="` + phonePeWallet + `"].done`)
+	}
+	b.claim(phonePeID)
+	b.see(`main[data-error="phonepe_id"]`)
+	b.picture("number-wrong")
+	b.claim(fmt.Sprintf("Paid ₹600 to %s\nUTR: %s", phonePeWallet, number))
+	b.want("ok")
+	b.open(b.link(order))
+	b.want("ok")
+	b.switchLanguage()
+	b.want("ok")
+}
+
+// switchLanguage takes the other language by the page's own switch.
+func (b *tab) switchLanguage() {
+	b.t.Helper()
+	other := map[string]string{"en": "hi", "hi": "en"}[b.look.lang]
+	b.follow(`nav a[hreflang="` + other + `"]`)
+	b.until(`document.documentElement.lang === "` + other + `"`)
+}
+
+// walkToPossible types a number that doesn't exist, corrects it on the same link, and waits for the money.
+func (b *tab) walkToPossible() {
+	b.t.Helper()
+	order, typo := b.order()
+	_, number := b.order()
+	link := b.link(order, b.fixed("250.5")...)
+	b.open(link)
+	b.claim(typo)
+	b.want("possible_transaction_created")
+	b.follow(`#correct`)
+	b.screen("pay")
+	b.see(`[data-left]`)
+	b.claim(number)
+	b.want("possible_transaction_created")
+	if !b.look.script {
+		if got := ask[int](b, `Number((/http-equiv="refresh" content="(\d+)"/.exec(document.head.innerHTML) ?? [])[1] ?? 0)`); got == 0 {
+			b.t.Error("without scripts the page never loads itself again")
+		}
+	}
+	b.pay(number, "250.50")
+	if !b.look.script {
+		b.open(link) // the page would load itself again by and by
+	}
+	b.want("ok")
+	if b.look.script && b.look.framed {
+		origin := b.site.server.URL
+		b.untilIn(`document.body.dataset.heard?.endsWith(`+quote(origin+" possible_transaction_created;"+origin+" ok;")+`) ?? false`, true)
+	}
+}
+
+// walkToPending claims another amount than was paid.
+func (b *tab) walkToPending() {
+	b.t.Helper()
+	order, number := b.order()
+	b.pay(number, "700")
+	b.open(b.link(order, b.fixed("500")...))
+	b.claim(number)
+	b.want("pending")
+}
+
+// walkToFail types a number that another order was paid with, and then the right one on the same link.
+func (b *tab) walkToFail() {
+	b.t.Helper()
+	credited, used := b.order()
+	b.pay(used, "500")
+	b.open(b.link(credited, b.fixed("500")...))
+	b.claim(used)
+	b.want("ok")
+	order, number := b.order()
+	b.open(b.link(order, b.fixed("500")...))
+	b.claim(used)
+	b.want("fail")
+	b.pay(number, "500")
+	b.follow(`#correct`)
+	b.claim(number)
+	b.want("ok")
+}
+
+// walkToWrongLinks opens a link that the merchant must mend, and a UPI wallet with its QR.
+func (b *tab) walkToWrongLinks() {
+	b.t.Helper()
+	order, _ := b.order()
+	b.open(b.link(order, "label", ""))
+	b.see(`[data-status="problem"][data-code="label_missing"]`)
+	b.picture("problem")
+	b.open(b.link(order, "wallet_type", "upi_l", "fixed_amount", "125000.50"))
+	b.screen("pay")
+	b.fits(`#identifier`)
+	b.see(`#qr svg`)
+	b.picture("pay-upi")
+}
+
+// Too many wrong numbers: nothing is looked up any more, and the page says when it will be.
+func TestTooManyWrongNumbers(t *testing.T) {
+	s := newSite(t)
+	for _, l := range []look{{lang: "en", width: 360, height: 740, script: true}, {lang: "hi", width: 1280, height: 800, dark: true}} {
+		t.Run(l.String(), func(t *testing.T) {
+			t.Parallel()
+			b := newTab(t, s, l)
+			order, _ := b.order()
+			b.open(b.link(order, b.fixed("500")...))
+			for n := range 6 {
+				_, number := b.order()
+				b.claim(number)
+				if n < 5 {
+					b.want("possible_transaction_created")
+					b.follow(`#correct`)
+				}
+			}
+			b.see(`[data-again]`)
+			b.picture("again")
+		})
 	}
 }
