@@ -10,9 +10,10 @@ ifneq ($(shell git rev-parse HEAD >/dev/null 2>&1 && echo yes),yes)
 export GOFLAGS := $(shell GOTOOLCHAIN=local go env GOFLAGS) -buildvcs=false
 endif
 
-# Time for each fuzz target, and what `make bench` measures.
+# Time for each fuzz target, what `make bench` measures, and options of `make measure`.
 T = 10s
 BENCH = activate --duration 20s --clients 64
+MEASURE =
 
 .PHONY: help
 help: ## print the targets
@@ -33,6 +34,11 @@ test: ## install what the tests need, run them all, end with a count (one packag
 .PHONY: bench
 bench: build ## measure the way of a deposit (BENCH="activate --batch")
 	bin/galla bench $(BENCH)
+
+.PHONY: measure
+measure: build ## weigh and time the payment window in Chromium, hold it to its budgets (MEASURE="--runs 9")
+	go build -o bin/measure ./test/browser/measure
+	GALLA_TEST_BINARY="$(CURDIR)/bin/galla" bin/measure $(MEASURE)
 
 .PHONY: generate
 generate: ## write the Go code of the SQL queries anew (CGO_ENABLED=0: sqlc then needs no C compiler)

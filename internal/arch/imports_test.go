@@ -23,7 +23,7 @@ const module = "github.com/galla-gateway/galla"
 // A package whose name ends in /... stands for itself and all below it. Tests of a package may import every layer below
 // its own line, and testkit. A package that isn't here fails the test: decide where it belongs and write it down.
 const picture = `
-test:    test/... -> cmd demo instance bench sim console edge web lane gateway sender store rule fact keyring config galla money testkit
+test:    test/... -> test cmd demo instance bench sim console edge web lane gateway sender store rule fact keyring config galla money testkit
 tools:   scripts/... internal/arch -> testkit
 example: docs/examples/go/... -> galla money
 cmd:     cmd/galla/... -> demo instance bench sim console edge web lane gateway sender store rule fact keyring config galla money

@@ -1,4 +1,5 @@
-// Package process runs the real galla binary for black-box tests: commands, and servers that are stopped or killed.
+// Package process runs the real galla binary for black-box tests and measurements: commands, and servers that are stopped
+// or killed.
 package process
 
 import (
@@ -16,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -27,6 +27,15 @@ const (
 	runLimit = time.Minute
 )
 
+// Owner is what an installation needs of the test that makes it. A testing.TB is one; a program without tests brings its own.
+type Owner interface {
+	Helper()
+	Fatal(args ...any) // doesn't return
+	Fatalf(format string, args ...any)
+	TempDir() string
+	Cleanup(func())
+}
+
 var build struct {
 	sync.Once
 	path string
@@ -34,7 +43,7 @@ var build struct {
 }
 
 // Build compiles the binary once for this test process and returns its path. GALLA_TEST_BINARY names one to use instead.
-func Build(t testing.TB) string {
+func Build(t Owner) string {
 	t.Helper()
 	build.Do(func() {
 		if build.path = os.Getenv("GALLA_TEST_BINARY"); build.path != "" {
@@ -68,14 +77,14 @@ type Galla struct {
 	// OnLine, when set, is given every line that a server logs. It must be safe for concurrent use.
 	OnLine func(line string)
 
-	t      testing.TB
+	t      Owner
 	binary string
 	folder string
 	env    []string
 }
 
 // New makes an empty installation. database is a GALLA_DATABASE value; the key file is made with `galla key new`.
-func New(t testing.TB, database string, env ...string) *Galla {
+func New(t Owner, database string, env ...string) *Galla {
 	t.Helper()
 	g := &Galla{t: t, binary: Build(t), folder: t.TempDir()}
 	key := filepath.Join(g.folder, "galla.key")
@@ -89,7 +98,7 @@ func New(t testing.TB, database string, env ...string) *Galla {
 }
 
 // Bare makes an installation with these settings and no others, and runs nothing.
-func Bare(t testing.TB, env ...string) *Galla {
+func Bare(t Owner, env ...string) *Galla {
 	t.Helper()
 	g := &Galla{t: t, binary: Build(t), folder: t.TempDir()}
 	g.env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + g.folder}, env...)
@@ -151,7 +160,7 @@ func (g *Galla) JSON(into any, args ...string) {
 type Server struct {
 	URL, Admin string // http://127.0.0.1:port
 	Ready      time.Duration
-	t          testing.TB
+	t          Owner
 	command    *exec.Cmd
 	log        *logBuffer
 	ended      chan struct{}
