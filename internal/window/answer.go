@@ -42,7 +42,7 @@ func (x *Window) page(handle func(http.ResponseWriter, *http.Request, *visit) (*
 			s = problemScreen(w, problemOf(w, err))
 		}
 		if s != nil {
-			x.write(w, v, s)
+			x.write(w, r, v, s)
 		}
 	})
 }
@@ -78,7 +78,7 @@ func (x *Window) public(next http.Handler) http.Handler {
 func (x *Window) refuse(w http.ResponseWriter, r *http.Request, code int) {
 	v := &visit{directory: x.Gateway.Directory(), base: "/"}
 	v.lang = v.language(r)
-	x.write(w, v, problemScreen(w, &problem{code: "not_found", detail: "not_found", status: code}))
+	x.write(w, r, v, problemScreen(w, &problem{code: "not_found", detail: "not_found", status: code}))
 }
 
 func (p *problem) code400() int {
@@ -126,8 +126,9 @@ func problemScreen(w http.ResponseWriter, p *problem) *screen {
 	}}}
 }
 
-// write renders a screen. The whole page is built before its first byte goes out: a half page can't become an error.
-func (x *Window) write(w http.ResponseWriter, v *visit, s *screen) {
+// write renders a screen. The whole page is built before its first byte goes out: a half page can't become an error. It may
+// be compressed although it repeats what the link says: it holds no secret from whoever has the link.
+func (x *Window) write(w http.ResponseWriter, r *http.Request, v *visit, s *screen) {
 	x.frame(&s.Page, v)
 	const nonceSize = 16
 	var raw [nonceSize]byte
@@ -146,12 +147,18 @@ func (x *Window) write(w http.ResponseWriter, v *visit, s *screen) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", ContentSecurityPolicy(nonce, ancestors))
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	header.Set("Vary", "Accept-Encoding")
+	content := body.Bytes()
+	if takesGzip(r) {
+		header.Set("Content-Encoding", "gzip")
+		content = compress(content)
+	}
+	header.Set("Content-Length", strconv.Itoa(len(content)))
 	if s.code == 0 {
 		s.code = http.StatusOK
 	}
 	w.WriteHeader(s.code)
-	_, _ = body.WriteTo(w) // an error means that the payer is gone
+	_, _ = w.Write(content) // an error means that the payer is gone
 }
 
 // brokenPage answers where a bug keeps the page from being made: with words only, as nothing else can be trusted now.

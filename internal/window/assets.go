@@ -66,13 +66,26 @@ func loadAssets() map[string]asset {
 	return all
 }
 
+// zippers are kept, since each holds most of a megabyte.
+var zippers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestCompression) // fails for unknown levels only
+	return w
+}}
+
 // compress is the content as gzip; writing to memory can't fail.
 func compress(content []byte) []byte {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	w := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(w)
+	w.Reset(&b)
 	w.Write(content)
 	w.Close()
 	return b.Bytes()
+}
+
+// takesGzip reports that the client can read gzip.
+func takesGzip(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 }
 
 // AssetURL is the address of a static file, with the hash of its content: "/plugin-static/<hash>/window.css". A name that
@@ -123,7 +136,7 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request, caching string) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Vary", "Accept-Encoding")
 	body := a.plain
-	if len(a.zip) > 0 && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if len(a.zip) > 0 && takesGzip(r) {
 		header.Set("Content-Encoding", "gzip")
 		body = a.zip
 	}

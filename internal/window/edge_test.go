@@ -1,9 +1,12 @@
 package window
 
 import (
+	"compress/gzip"
 	"context"
+	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -184,6 +187,31 @@ func TestPassingProblems(t *testing.T) {
 		body := a.Body.String()
 		if strings.Contains(body, "For the shop") || !strings.Contains(body, "Try again") || !strings.Contains(body, "Nothing is lost") {
 			t.Errorf("busy: %s", body)
+		}
+	})
+}
+
+// A page travels compressed to whoever can read that, and says the same.
+func TestPagesAreCompressed(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.window.Simulated = true
+		link := "/" + strings.Replace(linkOf("zipped-1", "500")[1:], "phone_pe", "upi_l", 1)
+		plain := w.get(link).screen(200, "pay")
+		zipped := w.do(call{target: link, header: http.Header{"Accept-Encoding": {"gzip, br"}}})
+		if zipped.Header().Get("Content-Encoding") != "gzip" || plain.Header().Get("Content-Encoding") != "" || zipped.Header().Get("Vary") != "Accept-Encoding" {
+			t.Fatalf("headers %v", zipped.Header())
+		}
+		packed := zipped.Body.Len()
+		r, err := gzip.NewReader(zipped.Body)
+		must(t, err)
+		text, err := io.ReadAll(r)
+		must(t, err)
+		nonce := regexp.MustCompile(`nonce="[0-9a-f]+"`)
+		if nonce.ReplaceAllString(string(text), "") != nonce.ReplaceAllString(plain.Body.String(), "") {
+			t.Error("the pages differ")
+		}
+		if packed > len(text)/2 {
+			t.Errorf("%d bytes of %d", packed, len(text))
 		}
 	})
 }

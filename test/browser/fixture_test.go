@@ -1,5 +1,3 @@
-//go:build browser
-
 // Package browser walks the payment window of the real binary in a real Chromium, as a payer does.
 package browser
 

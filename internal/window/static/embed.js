@@ -1,5 +1,4 @@
-// Galla's payment window in your page: <script src="https://plugin.…/embed.js">, <div data-galla="URL"> (inline),
-// <button data-galla-open="URL"> (modal), or Galla.open(URL, {onState, into: element}).
+// Galla's payment window: see the merchant's page, docs/protocol.md
 (function () {
   'use strict';
   var d = document;
@@ -9,9 +8,10 @@
     for (var n in names) e.setAttribute(n, names[n]);
     return e;
   }
+  function words(url) { return /[?&]lang=hi/.test(url) ? ['पेमेंट', 'बंद करें'] : ['Payment', 'Close']; }
   function frame(url, onState) {
     var f = make('iframe', 'width:640px;height:750px;max-width:100%;max-height:100%;border:0;display:block',
-      {src: url, title: 'Payment', allow: 'clipboard-write'});
+      {src: url, title: words(url)[0], allow: 'clipboard-write'});
     var origin = new URL(url, location.href).origin;
     addEventListener('message', function (e) {
       if (e.source && e.source === f.contentWindow && e.origin === origin && e.data && e.data.galla === 'state' && onState) onState(e.data);
@@ -22,14 +22,14 @@
     o = o || {};
     if (o.into) return o.into.appendChild(frame(url, o.onState));
     var before = d.activeElement;
-    var box = make('dialog', 'padding:0;border:0;border-radius:12px;max-width:100%;max-height:100%', {'aria-modal': 'true', 'aria-label': 'Payment'});
-    var shut = make('button', 'display:block;margin-inline-start:auto;width:44px;height:44px;border:0;background:none;font-size:24px', {type: 'button', 'aria-label': 'Close'});
+    var box = make('dialog', 'padding:0;border:0;border-radius:12px;max-width:100%;max-height:100%', {'aria-modal': 'true', 'aria-label': words(url)[0]});
+    var shut = make('button', 'display:block;margin-inline-start:auto;width:44px;height:44px;border:0;background:none;font-size:24px', {type: 'button', 'aria-label': words(url)[1]});
     shut.textContent = '×';
     shut.onclick = function () { box.close(); };
     box.onclose = function () { box.remove(); if (before) before.focus(); };
     box.append(shut, frame(url, o.onState));
     d.body.append(box);
-    box.showModal(); // holds the focus
+    box.showModal();
     return box;
   }
   window.Galla = {open: open};
