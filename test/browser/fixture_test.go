@@ -122,6 +122,9 @@ func (s *site) shopPage(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/embed":
 		fmt.Fprintf(w, embedding, strings.ReplaceAll(r.URL.Query().Get("link"), "&", "&amp;")+"&amp;1795000000000")
+	case "/script":
+		fmt.Fprintf(w, `<!doctype html><title>Shop</title><meta name=viewport content="width=device-width"><script src="%s/plugin/shop/embed.js" defer></script>
+<button id=pay data-galla-open="%s">Pay</button>`, s.server.URL, strings.ReplaceAll(r.URL.Query().Get("link"), "&", "&amp;"))
 	case "/postback":
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"status":"ok"}`)

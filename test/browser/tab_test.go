@@ -197,6 +197,12 @@ func (b *tab) until(expression string) {
 	b.untilIn(expression, false)
 }
 
+// outside waits for an expression of the merchant's page, around the window, to become true.
+func (b *tab) outside(expression string) {
+	b.t.Helper()
+	b.untilIn(expression, true)
+}
+
 func (b *tab) untilIn(expression string, outside bool) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)

@@ -146,7 +146,7 @@ func (b *tab) walkToPossible() {
 	b.want("ok")
 	if b.look.script && b.look.framed {
 		origin := b.site.server.URL
-		b.untilIn(`document.body.dataset.heard?.endsWith(`+quote(origin+" possible_transaction_created;"+origin+" ok;")+`) ?? false`, true)
+		b.outside(`document.body.dataset.heard?.endsWith(` + quote(origin+" possible_transaction_created;"+origin+" ok;") + `) ?? false`)
 	}
 }
 
