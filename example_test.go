@@ -1,15 +1,72 @@
 package galla_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"time"
 
 	"github.com/galla-gateway/galla"
+	"github.com/galla-gateway/galla/money"
 )
 
-// A receiver of postbacks: verify, book once per id, answer ok. The same postback may come again at any time.
+// A merchant's server, and a postback that reaches it twice, as one does whose answer was lost.
+func ExamplePostbackHandler() {
+	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	keys := galla.PostbackKeys{
+		AccessKey:      "FQ9jMwrNSkFbyMNqYFf6Ed4xeKmjHK",
+		PrivateKey:     "test_private_access_key",
+		WebhookSecrets: []string{secret}, // both while it is rotated
+	}
+	handler := galla.PostbackHandler(keys, galla.NewMemoryStore(galla.DefaultSeenLimit), func(p galla.Postback) error {
+		// Here a transaction of your database inserts the StockpilingID, UNIQUE, together with the user's new balance. It
+		// returns nil when the id is there already; an error makes Galla send the postback again.
+		fmt.Println("credit", p.Data.StockpilingID, "of", p.Amount.Text(), p.Amount.Currency, "for", p.Data.PluginCustomOrderID)
+		return nil
+	})
+	server := httptest.NewServer(handler) // yours: http.Handle("/postback", handler)
+	defer server.Close()
+
+	// What Galla does.
+	postback := galla.Postback{
+		WalletType: "phone_pe", Amount: money.Money{Minor: 70000, Currency: money.INR}, Label: "user-55",
+		Direction: galla.DirectionDeposit, Data: galla.PostbackData{StockpilingID: 1431219, PluginCustomOrderID: "order-1001"},
+	}
+	body := postback.AppendBody(nil, keys.AccessKey, keys.PrivateKey)
+	for range 2 {
+		now := time.Now()
+		signature, err := galla.SignWebhook(secret, "msg_1", now, body)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		request, err := http.NewRequest(http.MethodPost, server.URL, bytes.NewReader(body))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		request.Header.Set(galla.HeaderWebhookID, "msg_1")
+		request.Header.Set(galla.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+		request.Header.Set(galla.HeaderWebhookSignature, signature)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		answer, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		fmt.Println(response.StatusCode, string(answer), err)
+	}
+	// Output:
+	// credit 1431219 of 700 INR for order-1001
+	// 200 {"status":"ok"} <nil>
+	// 200 {"status":"ok"} <nil>
+}
+
+// A receiver of your own making: verify, book once per id, answer ok. The same postback may come again at any time.
 func ExampleVerifyPostback() {
 	keys := galla.PostbackKeys{
 		AccessKey:      "FQ9jMwrNSkFbyMNqYFf6Ed4xeKmjHK",

@@ -152,12 +152,17 @@ func TestVerifyPostback(t *testing.T) {
 
 func signed(t *testing.T, body []byte, now time.Time) http.Header {
 	t.Helper()
-	signature, err := SignWebhook(exampleSecret, "id", now, body)
+	return signedAs(t, "id", body, now)
+}
+
+func signedAs(t *testing.T, id string, body []byte, now time.Time) http.Header {
+	t.Helper()
+	signature, err := SignWebhook(exampleSecret, id, now, body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	header := http.Header{}
-	header.Set(HeaderWebhookID, "id")
+	header.Set(HeaderWebhookID, id)
 	header.Set(HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	header.Set(HeaderWebhookSignature, signature)
 	return header

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -156,12 +157,18 @@ func webhookID(id int64) string { return fmt.Sprintf("msg_%d", id) }
 // postbacks writes due postbacks and returns the id of the first.
 func (w *world) postbacks(count int, id merchant.ID, kind gateway.PostbackKind) (first int64) {
 	w.t.Helper()
+	return w.postbacksWith(count, id, kind, bodyOf)
+}
+
+// postbacksWith is postbacks with bodies of the test's own, each made from its postback's id.
+func (w *world) postbacksWith(count int, id merchant.ID, kind gateway.PostbackKind, body func(id int64) string) (first int64) {
+	w.t.Helper()
 	first = w.last + 1
 	now := w.now().UnixMicro()
 	var rows []postbackRow
 	for range count {
 		w.last++
-		rows = append(rows, postbackRow{w.last, int64(id), string(kind), w.last, webhookID(w.last), bodyOf(w.last), now, now})
+		rows = append(rows, postbackRow{w.last, int64(id), string(kind), w.last, webhookID(w.last), body(w.last), now, now})
 	}
 	err := w.g.Store().Write(context.Background(), func(ctx context.Context, q *store.Queries) error {
 		return q.InsertPostbacks(ctx, store.Rows(rows))
@@ -295,6 +302,7 @@ func (w *world) receiver(answer func(rw http.ResponseWriter, r *http.Request, n 
 			r.open[id]--
 			r.mu.Unlock()
 		}()
+		in.Body = io.NopCloser(bytes.NewReader(body))
 		answer(rw, in, n)
 	}))
 	w.t.Cleanup(r.Close)

@@ -28,6 +28,8 @@ const (
 	payer  = "user 55/é₹😀"
 	order  = "ord/1&2 <b> ओ"
 	amount = "500.5"
+	// nextSecret is one that a merchant's receiver knows already while Galla still signs with the one before.
+	nextSecret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 )
 
 // merchantKeys is what `galla merchant add --json` prints, as far as examples need it.
@@ -100,7 +102,7 @@ func openShop(t *testing.T, galla *process.Galla, server *process.Server, l lang
 		return code == http.StatusOK
 	})
 	s.env = append(inherited(), "API_URL="+server.URL, "API_SECRET="+s.keys.APISecret, "ACCESS_KEY="+s.keys.AccessKey,
-		"POSTBACK_PRIVATE_KEY="+s.keys.PostbackKey, "WEBHOOK_SECRET="+s.keys.WebhookSecret, "CREDITS="+s.credits)
+		"POSTBACK_PRIVATE_KEY="+s.keys.PostbackKey, "WEBHOOK_SECRET="+nextSecret+" "+s.keys.WebhookSecret, "CREDITS="+s.credits)
 
 	if l.receiver == nil {
 		receive = func(_ *http.Request, body []byte) (int, string) { return s.checkBody(t, body) }
@@ -180,6 +182,8 @@ func (s *shop) deposit(t *testing.T, l language, number string) {
 		s.booked(t, 1)
 		s.refuses(t, got)
 		s.booked(t, 2) // the one more genuine postback that refuses sends
+		s.faults(t, got)
+		s.booked(t, 3)
 	} else {
 		s.refusesBody(t, got.body)
 	}

@@ -2,7 +2,11 @@ package examples
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -41,6 +45,7 @@ func (s *shop) refuses(t *testing.T, genuine delivery) {
 	both.Set(galla.HeaderWebhookSignature, "v1,b3RoZXI= "+fresh.Get(galla.HeaderWebhookSignature))
 	other := bytes.Replace(genuine.body, []byte(`"stockpiling_id":`), []byte(`"stockpiling_id":1000`), 1)
 	other = s.resigned(other)
+	untouched := s.untouched(t)
 	for name, d := range map[string]delivery{
 		"the same again":      {header: genuine.header, body: genuine.body},
 		"two signatures":      {header: both, body: genuine.body},
@@ -49,6 +54,48 @@ func (s *shop) refuses(t *testing.T, genuine delivery) {
 		if code, answer := post(t, url, d.header, d.body); code != http.StatusOK || answer != `{"status":"ok"}` {
 			t.Errorf("%s: the example answered %d %s", name, code, answer)
 		}
+	}
+	untouched()
+}
+
+// untouched returns a check that what is booked now is not written again: the same line twice would look like one.
+func (s *shop) untouched(t *testing.T) (check func()) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.credits, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("nothing is booked: %v", err)
+	}
+	before := time.Unix(1e9, 0)
+	for _, name := range files {
+		if err := os.Chtimes(name, before, before); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		t.Helper()
+		for _, name := range files {
+			if info, err := os.Stat(name); err != nil || !info.ModTime().Equal(before) {
+				t.Errorf("a repeat was booked again (%v)", err)
+			}
+		}
+	}
+}
+
+// faults checks that a credit that couldn't be booked isn't answered ok, and is booked when it comes again.
+func (s *shop) faults(t *testing.T, genuine delivery) {
+	body := s.resigned(bytes.Replace(genuine.body, []byte(`"stockpiling_id":`), []byte(`"stockpiling_id":2000`), 1))
+	header, away := s.signed(t, body, time.Now()), s.credits+".away"
+	if err := os.Rename(s.credits, away); err != nil {
+		t.Fatal(err)
+	}
+	if code, answer := post(t, s.receiver, header, body); code != http.StatusInternalServerError || !strings.HasPrefix(answer, `{"status":"error"`) {
+		t.Errorf("without its bookkeeping, the example answered %d %s", code, answer)
+	}
+	if err := os.Rename(away, s.credits); err != nil {
+		t.Fatal(err)
+	}
+	if code, answer := post(t, s.receiver, header, body); code != http.StatusOK || answer != `{"status":"ok"}` {
+		t.Errorf("with its bookkeeping again, the example answered %d %s", code, answer)
 	}
 }
 
@@ -106,12 +153,13 @@ func (s *shop) signed(t *testing.T, body []byte, at time.Time) http.Header {
 
 func (s *shop) signedBy(t *testing.T, secret string, body []byte, at time.Time) http.Header {
 	t.Helper()
-	signature, err := galla.SignWebhook(secret, "msg_1", at, body)
+	id := fmt.Sprintf("msg_%x", sha256.Sum256(body)) // a message of its own
+	signature, err := galla.SignWebhook(secret, id, at, body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
-	header.Set(galla.HeaderWebhookID, "msg_1")
+	header.Set(galla.HeaderWebhookID, id)
 	header.Set(galla.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
 	header.Set(galla.HeaderWebhookSignature, signature)
 	return header

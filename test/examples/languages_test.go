@@ -17,6 +17,8 @@ import (
 
 const (
 	examplesFolder = "../../docs/examples"
+	// verifiersFolder has programs that run the verifiers of the examples on many messages.
+	verifiersFolder = "testdata/verify"
 	// patience bounds everything that a test waits for.
 	patience = 30 * time.Second
 	// tick is how often it looks.
@@ -30,6 +32,9 @@ type language struct {
 	create, activate func(t *testing.T) []string
 	// receiver is the command of the postback receiver that listens at host and port; nil when there is none.
 	receiver func(t *testing.T, host, port string) []string
+	// verifier is the command that reads messages and prints what the example's verifier makes of them; nil when there is
+	// none.
+	verifier func(t *testing.T) []string
 	// raw: the examples print the answer as it came, not a word and a text.
 	raw bool
 }
@@ -40,33 +45,37 @@ var languages = []language{
 		create:   func(t *testing.T) []string { return shell(t, "create.sh") },
 		activate: func(t *testing.T) []string { return shell(t, "activate.sh") },
 	},
-	script("php", "php/pay.php", func(program, host, port string) []string {
+	script("php", "php/pay.php", "verify.php", func(program, host, port string) []string {
 		return []string{program, "-S", net.JoinHostPort(host, port), file("php/postback.php")}
 	}),
-	script("node", "node/pay.mjs", func(program, host, port string) []string {
+	script("node", "node/pay.mjs", "verify.mjs", func(program, host, port string) []string {
 		return []string{program, file("node/postback.mjs"), host, port}
 	}),
-	script("python3", "python/pay.py", func(program, host, port string) []string {
+	script("python3", "python/pay.py", "verify.py", func(program, host, port string) []string {
 		return []string{program, file("python/postback.py"), host, port}
 	}),
 	{
 		name:     "go",
-		create:   func(t *testing.T) []string { return []string{goProgram(t, "pay"), "create"} },
-		activate: func(t *testing.T) []string { return []string{goProgram(t, "pay"), "activate"} },
+		create:   func(t *testing.T) []string { return []string{goProgram(t, file("go/pay")), "create"} },
+		activate: func(t *testing.T) []string { return []string{goProgram(t, file("go/pay")), "activate"} },
 		receiver: func(t *testing.T, host, port string) []string {
-			return []string{goProgram(t, "postback"), net.JoinHostPort(host, port)}
+			return []string{goProgram(t, file("go/postback")), net.JoinHostPort(host, port)}
 		},
+		verifier: func(t *testing.T) []string { return []string{goProgram(t, "./"+verifiersFolder)} },
 	},
 }
 
 // script is a language whose examples are files for its interpreter.
-func script(program, pay string, receiver func(program, host, port string) []string) language {
+func script(program, pay, verifier string, receiver func(program, host, port string) []string) language {
 	return language{
 		name:     program,
 		create:   func(t *testing.T) []string { return []string{testkit.Program(t, program), file(pay), "create"} },
 		activate: func(t *testing.T) []string { return []string{testkit.Program(t, program), file(pay), "activate"} },
 		receiver: func(t *testing.T, host, port string) []string {
 			return receiver(testkit.Program(t, program), host, port)
+		},
+		verifier: func(t *testing.T) []string {
+			return []string{testkit.Program(t, program), filepath.Join(verifiersFolder, verifier)}
 		},
 	}
 }
@@ -84,11 +93,11 @@ func file(name string) string {
 	return path
 }
 
-// goProgram builds a program of docs/examples/go.
-func goProgram(t *testing.T, name string) string {
+// goProgram builds the program in a folder.
+func goProgram(t *testing.T, folder string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	output, err := exec.Command("go", "build", "-o", path, file("go/"+name)).CombinedOutput()
+	path := filepath.Join(t.TempDir(), filepath.Base(folder))
+	output, err := exec.Command("go", "build", "-o", path, folder).CombinedOutput()
 	if err != nil {
 		t.Fatalf("go build: %v\n%s", err, output)
 	}
@@ -179,5 +188,5 @@ func await(t *testing.T, what string, done func() bool) {
 
 // inherited is what programs need of the machine.
 func inherited() environment {
-	return environment{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	return environment{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "PYTHONDONTWRITEBYTECODE=1"}
 }
