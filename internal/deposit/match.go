@@ -71,7 +71,7 @@ type Facts struct {
 	Transfer *Transfer
 	// Fits: the transfer's account has a wallet of the claim's method and currency that serves its merchant.
 	Fits bool
-	// Contested: another payer has a live claim on the reference.
+	// Contested: another payer's claim on the reference contends, see Claim.Contends.
 	Contested bool
 	// Mismatches is how many other claims on this reference named a wrong amount.
 	Mismatches int

@@ -123,7 +123,8 @@ func (b *batch) judgeInPlaceOf(current, fresh *claimState, ref *refState) (depos
 }
 
 // answersAsBefore answers a repeat of a refused or expired claim that nothing new speaks for. A refused one that is
-// refused again isn't stored again. An expired one is told once; repeated after that, it waits anew.
+// refused again isn't stored again. An expired one is told once; repeated after that, it waits anew. A payer at the window
+// has been told by the page on which the number is sent again.
 func (b *batch) answersAsBefore(it *claimItem, current *claimState, verdict deposit.Verdict) bool {
 	switch {
 	case current.State == deposit.Refused && verdict.Decision == deposit.Refuse:
@@ -132,7 +133,7 @@ func (b *batch) answersAsBefore(it *claimItem, current *claimState, verdict depo
 			it.result.Hint, it.result.Message = it.hint, it.hint.Message
 		}
 		return true
-	case (current.State == deposit.Expired || current.State == deposit.Waiting) && verdict.Decision == deposit.Wait && !current.Told:
+	case (current.State == deposit.Expired || current.State == deposit.Waiting) && verdict.Decision == deposit.Wait && !current.Told && !it.From.IsValid():
 		current.Told = true
 		if current.State == deposit.Waiting {
 			b.moveClaim(current, deposit.Expired, deposit.ReasonExpired, false, "", actorRules)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -169,5 +170,36 @@ func TestAcceptNeverCreditsAnotherMerchantsMoney(t *testing.T) {
 		w.must(err)
 		w.wantClaim(foreign, deposit.Refused, deposit.ReasonCredited)
 		w.clean()
+	})
+}
+
+// Whoever knows an order can correct its number away at the window. He must not then be credited with that number himself:
+// neither before its money is seen nor after, and the payer whose it is isn't shut out.
+func TestCorrectedAwayNumbersAreContested(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		const number = "321302038123"
+		at := func(r ClaimRequest) ClaimRequest { r.From = netip.MustParseAddr("203.0.113.7"); return r }
+		w.wantClaim(at(claimRequest("victim", "p1", number, "500")), deposit.Waiting, deposit.ReasonNoTransfer)
+		w.wantClaim(at(claimRequest("victim", "p1", "321302039999", "500")), deposit.Waiting, deposit.ReasonNoTransfer)
+		thief := at(claimRequest("thief", "p2", number, "500"))
+		w.wantClaim(thief, deposit.Held, deposit.ReasonContested)
+		w.observe(w.credit(number, "500"))
+		w.wantClaim(thief, deposit.Held, deposit.ReasonContested)
+		// The payer's own way back is open, to a person's eyes.
+		w.wantClaim(at(claimRequest("victim", "p1", number, "500")), deposit.Held, deposit.ReasonContested)
+		w.clean()
+	})
+}
+
+// It ends when the claim that was corrected away would have, and one's own corrections contest nothing.
+func TestCorrectedAwayNumbersAreFreeAgain(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		w.wantClaim(claimRequest("a", "p1", "321302038123", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
+		w.wantClaim(claimRequest("a", "p1", "321302038124", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
+		w.wantClaim(claimRequest("b", "p1", "321302038123", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
+		w.wantClaim(claimRequest("a2", "p1", "321302038125", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
+		w.wantClaim(claimRequest("a2", "p1", "321302038126", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
+		w.clock.Advance(80 * time.Hour)
+		w.wantClaim(claimRequest("c", "p3", "321302038125", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
 	})
 }

@@ -58,7 +58,7 @@ func (o *offers) admit(from netip.Addr, now time.Time) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	from = household(from)
+	from = Household(from)
 	if again, full := o.seen.full(from, now); full {
 		return &TooManyAttempts{again}
 	}
@@ -70,7 +70,8 @@ func (o *offers) admit(from netip.Addr, now time.Time) error {
 // ipv6Network is how much of an IPv6 address names one household: whoever has one address has all of its network.
 const ipv6Network = 64
 
-func household(from netip.Addr) netip.Addr {
+// Household is the address that stands for all of one household or network: an IPv6 address is its whole network.
+func Household(from netip.Addr) netip.Addr {
 	from = from.Unmap().WithZone("")
 	if from.Is6() {
 		if network, err := from.Prefix(ipv6Network); err == nil {
@@ -81,7 +82,7 @@ func household(from netip.Addr) netip.Addr {
 }
 
 func attemptOf(it *claimItem) attempt {
-	return attempt{payerKey{it.MerchantID, it.Payer}, orderKey{it.MerchantID, it.OrderID}, household(it.From), it.number != ""}
+	return attempt{payerKey{it.MerchantID, it.Payer}, orderKey{it.MerchantID, it.OrderID}, Household(it.From), it.number != ""}
 }
 
 // enter lets a claim through, or tells when to come again. A guess that was let through must leave. With wait, it waits

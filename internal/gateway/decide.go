@@ -243,7 +243,7 @@ func (b *batch) judge(c *claimState, ref *refState) (deposit.Verdict, deposit.Fa
 			continue
 		}
 		// A wrong amount counts for ever, also when the order has named another since.
-		if other.Live() && !other.ExpiredAt(b.now) && !other.SamePayer(c.Claim) {
+		if other.Contends(b.now) && !other.SamePayer(c.Claim) {
 			f.Contested = true
 		}
 		if other.Reason == deposit.ReasonMismatch {

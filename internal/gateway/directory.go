@@ -178,6 +178,11 @@ func (d *Directory) Methods(m *Merchant) []method.Method {
 	return list
 }
 
+// Served reports whether the merchant has a wallet of the method in whatever state: there may be payers who were shown it.
+func (d *Directory) Served(m *Merchant, by method.Method) bool {
+	return slices.ContainsFunc(d.walletList, func(w *wallet.Wallet) bool { return w.Method == by.Name && w.Serves(m.Merchant) })
+}
+
 // WebhookSecrets are the merchant's live Standard Webhooks secrets, newest first.
 func (m *Merchant) WebhookSecrets(now time.Time) []string {
 	return liveOf(m.webhooks, now)

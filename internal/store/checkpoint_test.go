@@ -48,13 +48,15 @@ func TestServerMovesTheLog(t *testing.T) {
 
 func waitForLog(t *testing.T, s *store.Store) {
 	t.Helper()
+	// The commit that tells may itself come after the move, into the new log.
+	const few = 100
 	deadline := time.After(20 * time.Second)
 	for {
 		var busy, frames, moved int
 		if err := s.ReadPool().QueryRow("PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &frames, &moved); err != nil {
 			t.Fatal(err)
 		}
-		if frames == moved {
+		if frames-moved < few {
 			return
 		}
 		select {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/galla-gateway/galla/internal/deposit"
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/merchant"
 )
@@ -27,8 +28,9 @@ const (
 // deferral is a claim that is made when the payer may try again.
 type deferral struct {
 	gateway.ClaimRequest
-	at    time.Time
-	tries int
+	at       time.Time
+	tries    int
+	replaces deposit.ClaimID // the order's claim when the payer sent this one
 }
 
 type orderKey struct {
@@ -47,16 +49,25 @@ func newDeferrals() *deferrals {
 	return &deferrals{claims: map[orderKey]*deferral{}, perIP: map[netip.Addr]int{}}
 }
 
-// add keeps a claim in the place of the order's last one, and tells whether there was room.
-func (d *deferrals) add(r gateway.ClaimRequest, at time.Time) bool {
+// add keeps a claim in the place of the order's last one, and tells whether there was room. replaces is the order's claim
+// that it would correct, 0 for none.
+func (d *deferrals) add(r gateway.ClaimRequest, at time.Time, replaces deposit.ClaimID) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.drop(orderKey{r.MerchantID, r.OrderID})
-	if len(d.claims) >= maxDeferred || d.perIP[r.From] >= maxDeferredPerIP {
+	key, from := orderKey{r.MerchantID, r.OrderID}, gateway.Household(r.From)
+	all, here := len(d.claims), d.perIP[from]
+	if old := d.claims[key]; old != nil { // its place gets free
+		all--
+		if gateway.Household(old.From) == from {
+			here--
+		}
+	}
+	if all >= maxDeferred || here >= maxDeferredPerIP {
 		return false
 	}
-	d.claims[orderKey{r.MerchantID, r.OrderID}] = &deferral{ClaimRequest: r, at: at}
-	d.perIP[r.From]++
+	d.drop(key)
+	d.claims[key] = &deferral{ClaimRequest: r, at: at, replaces: replaces}
+	d.perIP[from]++
 	return true
 }
 
@@ -84,8 +95,9 @@ func (d *deferrals) drop(key orderKey) {
 		return
 	}
 	delete(d.claims, key)
-	if d.perIP[old.From]--; d.perIP[old.From] == 0 {
-		delete(d.perIP, old.From)
+	from := gateway.Household(old.From)
+	if d.perIP[from]--; d.perIP[from] == 0 {
+		delete(d.perIP, from)
 	}
 }
 
@@ -139,7 +151,16 @@ func (x *Window) checkDeferred(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		results, err := x.activate(ctx, []gateway.ClaimRequest{c.ClaimRequest})
+		truth, _, err := x.Gateway.Order(ctx, c.MerchantID, c.OrderID)
+		if err == nil && truth.Result.ClaimID != c.replaces {
+			// Another number came by another way since: this one, older, must not take its place.
+			x.deferred.settle(c, time.Time{})
+			continue
+		}
+		var results []gateway.ClaimResult
+		if err == nil {
+			results, err = x.activate(ctx, []gateway.ClaimRequest{c.ClaimRequest})
+		}
 		var tooMany *gateway.TooManyAttempts
 		again, outcome := time.Time{}, "checked"
 		switch {

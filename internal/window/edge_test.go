@@ -146,18 +146,6 @@ func TestLogs(t *testing.T) {
 	})
 }
 
-func TestFaultsArePages(t *testing.T) {
-	eachWorld(t, func(t *testing.T, w *world) {
-		link := linkOf("closed-1", "500")
-		w.get(link).screen(200, "pay")
-		w.g.Close()
-		a := w.send(link, "key1", number(1)).screen(503, "problem")
-		if a.attribute("data-code") != "unavailable" || a.Header().Get("Retry-After") != "1" {
-			t.Errorf("closed: %v %s", a.Header(), a.Body)
-		}
-	})
-}
-
 // Also a bug answers with a page, in the payer's language and without a word of what broke.
 func TestBugsArePages(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -176,17 +164,62 @@ func TestBugsArePages(t *testing.T) {
 	})
 }
 
-// A shop that is out of wallets, or too many requests, is nothing to mend: the page says when to come again.
-func TestPassingProblems(t *testing.T) {
+// A number that couldn't be checked is still in its field.
+func TestFaultsKeepTheNumber(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		w.window.activate = func(context.Context, []gateway.ClaimRequest) ([]gateway.ClaimResult, error) {
 			return nil, gateway.ErrBusy
 		}
 		link := linkOf("busy-1", "500")
-		a := w.send(link, "key1", number(1)).screen(503, "problem")
-		body := a.Body.String()
-		if strings.Contains(body, "For the shop") || !strings.Contains(body, "Try again") || !strings.Contains(body, "Nothing is lost") {
-			t.Errorf("busy: %s", body)
+		a := w.send(link, "key1", number(1)).screen(503, "pay")
+		if a.attribute("data-error") != "not_checked" || !strings.Contains(a.Body.String(), `value="`+number(1)+`"`) || a.Header().Get("Retry-After") != "1" {
+			t.Errorf("busy: %s", a.Body)
+		}
+	})
+}
+
+// A signed link whose time is over lets nobody begin, but whoever has paid by it sends the number and sees what comes of it.
+func TestExpiredLinks(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		m, _ := w.g.Directory().MerchantBySlug("shop")
+		m.Policy.SignedLinks = true
+		signed := func(order string) string {
+			t.Helper()
+			address, err := galla.WindowLink{
+				Base: "https://plugin.shop.example", Label: "payer", CurrencyCode: "INR", CustomTransactionID: order, FixedAmount: "500", WalletType: "phone_pe",
+			}.SignedURL(m.RedirectKey().Reveal(), "shop", w.clock.Now().Add(15*time.Minute))
+			must(t, err)
+			return "/?" + strings.SplitN(address, "?", 2)[1]
+		}
+		link, other, late := signed("late-1"), signed("late-2"), signed("late-3")
+		pay := w.get(link).screen(200, "pay")
+		w.follow(other, "key1", number(1)).status("possible_transaction_created")
+		w.clock.Advance(20 * time.Minute)
+		if a := w.get(late).screen(400, "problem"); a.attribute("data-code") != "link_expired" {
+			t.Errorf("a new order: %s", a.Body)
+		}
+		if a := w.send(late, "amount", "500").screen(400, "problem"); a.attribute("data-code") != "link_expired" {
+			t.Errorf("a new order's form: %s", a.Body)
+		}
+		w.follow(pay.attribute("action"), "key1", number(2)).status("possible_transaction_created")
+		w.transfer(number(1), "500")
+		w.get(other).status("pending") // seen, but paid after the claim: a person looks
+		if a := w.do(call{target: "/state" + other[1:]}); a.Code != 200 {
+			t.Errorf("the state: %d %s", a.Code, a.Body)
+		}
+		if a := w.get(strings.Replace(link, "late-1", "late-9", 1)); a.attribute("data-code") != "link_forged" {
+			t.Errorf("forged: %s", a.Body)
+		}
+	})
+}
+
+// What the window says of a number to whoever has an unsigned link.
+func TestNumbersAreCovered(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		link := linkOf("covered-1", "500")
+		body := w.follow(link, "key1", number(1)).status("possible_transaction_created").Body.String()
+		if strings.Contains(body, number(1)) || !strings.Contains(body, covered(number(1))) {
+			t.Errorf("the number: %s", body)
 		}
 	})
 }

@@ -318,6 +318,9 @@ func (a answer) screen(code int, want string) answer {
 }
 
 // linkOf is a link of shop's to an order with phone_pe; more parameters may follow.
+// covered is a number as a result by an unsigned link shows it.
+func covered(number string) string { return number[:4] + "••••••" + number[10:] }
+
 func linkOf(order, amount string, more ...string) string {
 	query := "label=payer&currency_code=INR&lang=en&wallet_type=phone_pe&custom_transaction_id=" + url.QueryEscape(order)
 	if amount != "" {

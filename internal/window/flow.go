@@ -111,6 +111,9 @@ func (x *Window) post(w http.ResponseWriter, r *http.Request, v *visit) (*screen
 	if f.has("key1") {
 		return x.claim(w, r, v, o, e)
 	}
+	if v.expired && !o.begun() {
+		return nil, &problem{code: "link_expired", detail: "link_expired"}
+	}
 	m, ok := x.chosen(v, o, e.method)
 	if !ok {
 		return x.unprocessable(x.form(r.Context(), v, o, e))
@@ -159,12 +162,12 @@ func (x *Window) claim(w http.ResponseWriter, r *http.Request, v *visit, o *orde
 	var tooMany *gateway.TooManyAttempts
 	switch {
 	case errors.As(err, &tooMany):
-		if !x.deferred.add(request, tooMany.Again) {
-			return nil, &problem{code: "too_many_requests", detail: "too_many_requests", status: http.StatusTooManyRequests}
+		if !x.deferred.add(request, tooMany.Again, o.truth.Result.ClaimID) {
+			return x.notChecked(r, v, o, e, http.StatusTooManyRequests)
 		}
 		web.Note(w, slog.String("deferred_until", tooMany.Again.UTC().Format(time.RFC3339)))
 	case err != nil:
-		return nil, err
+		return x.notChecked(r, v, o, e, problemOf(w, err).code400())
 	default:
 		x.deferred.remove(v.merchant.ID, v.link.orderID)
 		web.Note(w, slog.Int64("claim", int64(results[0].ClaimID)), slog.String("state", string(results[0].State)),
@@ -172,6 +175,16 @@ func (x *Window) claim(w http.ResponseWriter, r *http.Request, v *visit, o *orde
 	}
 	seeOther(w, v.url(choices{}))
 	return nil, nil
+}
+
+// notChecked shows the form again with the number as it was typed: nobody knows yet, and the payer need only send it again.
+func (x *Window) notChecked(r *http.Request, v *visit, o *order, e entry, code int) (*screen, error) {
+	e.numberError = "not_checked"
+	s, err := x.form(r.Context(), v, o, e)
+	if s != nil {
+		s.code = code
+	}
+	return s, err
 }
 
 // seeOther leads to an address of this window; it is built from escaped parts and always begins with our own path.

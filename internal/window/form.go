@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -80,11 +79,14 @@ type entry struct {
 
 // form is the first step that is still open: method, amount, or pay and type the number.
 func (x *Window) form(ctx context.Context, v *visit, o *order, e entry) (*screen, error) {
+	if v.expired && !o.begun() && e.number == "" {
+		return nil, &problem{code: "link_expired", detail: "link_expired"}
+	}
 	m, ok := x.chosen(v, o, e.method)
 	if !ok {
 		return x.methodsScreen(v)
 	}
-	if !o.begun() && e.number == "" && !slices.ContainsFunc(v.methods(), func(offered method.Method) bool { return offered.Name == m.Name }) {
+	if !o.begun() && e.number == "" && !v.directory.Served(v.merchant, m) {
 		if v.link.walletType == "" {
 			return x.methodsScreen(v)
 		}
@@ -148,11 +150,10 @@ func (x *Window) payScreen(ctx context.Context, v *visit, o *order, m method.Met
 		request.From = v.client
 	}
 	offer, err := x.Gateway.Offer(ctx, request)
-	var none *gateway.Refusal
-	if err != nil && !(errors.As(err, &none) && (o.begun() || e.number != "")) {
+	if err != nil && !errors.As(err, new(*gateway.Refusal)) && !errors.As(err, new(*gateway.TooManyAttempts)) {
 		return nil, err
 	}
-	// Without a wallet, whoever has paid already can still type the number.
+	// Without a wallet, whoever has paid already can still type the number: phones drop a page while the app is open.
 	pay := &PayScreen{
 		Method: m.Name, Title: m.Title, Identifier: offer.Wallet.Identifier, Holder: offer.Wallet.Holder,
 		AccountType: offer.Wallet.AccountType, Amount: FormatAmount(v.lang, amount), AmountRaw: amount.Fixed(),

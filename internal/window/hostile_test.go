@@ -96,7 +96,7 @@ var (
 		aria-labelledby aria-describedby aria-invalid aria-current alt height width hreflang id role method action formaction value type inputmode
 		autocomplete autocapitalize spellcheck autofocus required novalidate hidden for focusable x y rx cx cy r xmlns fill shape-rendering
 		data-copied data-busy data-once data-copy data-found data-twelve data-status data-order data-reload data-events data-state data-origin
-		data-seconds data-text data-stopped data-code data-screen data-error data-left data-reason data-again data-qr`)
+		data-seconds data-text data-stopped data-code data-screen data-error data-left data-reason data-again data-qr data-tag`)
 )
 
 func set(words string) map[string]bool {

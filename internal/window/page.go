@@ -79,6 +79,7 @@ type ResultScreen struct {
 	RedirectURL string // where the payer goes next, "" stays
 	Seconds     int    // countdown to RedirectURL
 	EventsURL   string // SSE of this order, "" when nothing can change any more
+	Tag         string // of what is shown: scripts load the page anew when it changes
 	StateURL    string // JSON of this order, for polling; "" as above
 	Refresh     int    // seconds after which a page without JavaScript loads itself again, 0 never
 	AgainIn     int    // minutes until the number is checked, when too many wrong ones came; 0: it was checked

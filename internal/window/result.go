@@ -20,14 +20,14 @@ func (x *Window) result(w http.ResponseWriter, v *visit, o *order) *screen {
 	s := &ResultScreen{Status: string(status), Order: v.link.orderID, Origin: v.link.choices.parent}
 	name := o.truth.Method
 	if o.known {
-		s.Number, s.Amount = o.truth.Given, FormatAmount(v.lang, o.truth.Amount)
+		s.Number, s.Amount = v.shown(o.truth.Given), FormatAmount(v.lang, o.truth.Amount)
 		if status == galla.StatusOK {
 			s.Amount = FormatAmount(v.lang, o.truth.Result.Amount)
 		}
 		s.Reason = reasonOf(o)
 	}
 	if o.waiting != nil {
-		s.Number, s.Amount, s.AgainIn = o.waiting.Key1, FormatAmount(v.lang, o.waiting.Amount), minutesUntil(o.waiting.at, x.Now())
+		s.Number, s.Amount, s.AgainIn = v.shown(o.waiting.Key1), FormatAmount(v.lang, o.waiting.Amount), minutesUntil(o.waiting.at, x.Now())
 		name = o.waiting.Method.Name
 	}
 	if m, ok := method.Lookup(name); ok {
@@ -37,7 +37,7 @@ func (x *Window) result(w http.ResponseWriter, v *visit, o *order) *screen {
 		s.CorrectURL = v.url(choices{step: stepNumber})
 	}
 	if !o.final() {
-		s.EventsURL, s.StateURL, s.Refresh = v.below("events"), v.below("state"), refreshSeconds
+		s.EventsURL, s.StateURL, s.Refresh, s.Tag = v.below("events"), v.below("state"), refreshSeconds, momentOf(o).tag
 	}
 	if o.waiting == nil { // what isn't checked yet leads nowhere
 		s.RedirectURL, s.Seconds = redirectOf(&v.link, status, redirectRules{
@@ -47,6 +47,19 @@ func (x *Window) result(w http.ResponseWriter, v *visit, o *order) *screen {
 	}
 	web.Note(w, slog.String("state", string(o.truth.Result.State)), slog.String("status", s.Status))
 	return &screen{Page: Page{Result: s}}
+}
+
+// shown is a transaction number as the result shows it. Whoever knows user and order can open a link that nobody signed;
+// the middle of the number, which can't be guessed from the time of the payment, is not for him.
+func (v *visit) shown(number string) string {
+	if v.merchant.Policy.SignedLinks {
+		return number
+	}
+	const front, back, cover = 4, 2, "••••••"
+	if len(number) <= front+back {
+		return cover
+	}
+	return number[:front] + cover + number[len(number)-back:]
 }
 
 // reasonOf is the message key of what to do next after a fail. Reasons that would help a guesser have one text.

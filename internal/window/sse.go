@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla"
+	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/web"
 )
 
@@ -75,6 +76,10 @@ func (x *Window) moment(ctx context.Context, v *visit) (moment, error) {
 	if err != nil {
 		return moment{}, err
 	}
+	return momentOf(o), nil
+}
+
+func momentOf(o *order) moment {
 	m := moment{final: o.begun() && o.final()}
 	if o.begun() {
 		m.status = o.status()
@@ -82,11 +87,11 @@ func (x *Window) moment(ctx context.Context, v *visit) (moment, error) {
 	const shown = 12 // bytes
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %s %s %t", m.status, o.truth.Result.ClaimID, o.truth.Result.State, o.truth.Result.Reason, o.waiting != nil))
 	m.tag = hex.EncodeToString(sum[:shown])
-	return m, nil
+	return m
 }
 
-// json is what polling and events carry. The status is one of ours, so nothing needs escaping.
-func (m moment) json() string { return `{"status":"` + string(m.status) + `"}` }
+// json is what polling and events carry. Status and tag are of our making, so nothing needs escaping.
+func (m moment) json() string { return `{"status":"` + string(m.status) + `","tag":"` + m.tag + `"}` }
 
 // state answers a script that polls.
 func (x *Window) state(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -112,15 +117,17 @@ func (x *Window) events(w http.ResponseWriter, r *http.Request, v *visit) error 
 		return err
 	}
 	known := r.Header.Get("Last-Event-ID")
-	if first.final && known == first.tag || r.Method == http.MethodHead {
+	// Only results open a stream: an order without a number has nothing to tell.
+	if first.status == "" || first.final && known == first.tag || r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusNoContent) // tells EventSource not to come back
 		return nil
 	}
-	if !x.streams.enter(v.client) {
+	from := gateway.Household(v.client)
+	if !x.streams.enter(from) {
 		w.Header().Set("Retry-After", retryAfterSeconds)
 		return &problem{code: "too_many_streams", detail: "too_many_requests", status: http.StatusServiceUnavailable}
 	}
-	defer x.streams.leave(v.client)
+	defer x.streams.leave(from)
 	s := newStream(w)
 	if s.send(fmt.Sprintf("retry: %d\n\n", comeBackMillis)) != nil {
 		return nil

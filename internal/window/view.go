@@ -111,6 +111,10 @@ func (v view) Heading() string {
 		return v.T("methods.heading")
 	case v.Amount != nil:
 		return v.T("amount.heading")
+	case v.Pay != nil && v.Pay.Correcting:
+		return v.T("correct.heading")
+	case v.Pay != nil && v.Pay.Identifier == "":
+		return v.T("pay.second")
 	case v.Pay != nil:
 		return v.T("pay.heading", "amount", v.Pay.Amount)
 	case v.Result != nil && v.Result.AgainIn > 0:

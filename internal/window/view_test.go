@@ -33,15 +33,19 @@ func screens() map[string]Page {
 		Method: "upi_l", Title: "UPI", AccountType: "agent", Identifier: "shop@okbank", Holder: "Ramesh", Amount: "₹500.50",
 		AmountRaw: "500.50", Editable: true, ChangeURL: "?change=1", QR: link, AppLinks: AppLinks(link),
 		Apps: []string{"phonepe", "gpay", "paytm", "bhim"}, NumberKind: "rrn", Typed: "T2311211832174653820", Error: "phonepe_id",
-		Correcting: true, Left: 3,
 	}
+	correct, closed := base(), base()
+	corrected, shut := *pay.Pay, *pay.Pay
+	corrected.Correcting, corrected.Left = true, 3
+	shut.Identifier, shut.QR, shut.AppLinks = "", "", nil
+	correct.Pay, closed.Pay = &corrected, &shut
 	result.Result = &ResultScreen{
 		Status: "possible_transaction_created", Amount: "₹500.50", Number: "321302038123", Order: "order-1", Title: "PhonePe",
 		CorrectURL: "?correct=1", RedirectURL: "https://shop.example/done?a=1&b=2", Seconds: 9, EventsURL: "/events?o=1",
 		StateURL: "/state?o=1", Refresh: 7, Origin: "https://shop.example",
 	}
 	problem.Problem = &ProblemScreen{Code: "label_missing", Parameter: "label", Support: true}
-	return map[string]Page{"methods": methods, "amount": amount, "pay": pay, "result": result, "problem": problem}
+	return map[string]Page{"methods": methods, "amount": amount, "pay": pay, "correct": correct, "closed": closed, "result": result, "problem": problem}
 }
 
 // draw renders a page and parses it.
@@ -120,6 +124,13 @@ func TestScreensHaveTheirFields(t *testing.T) {
 		{"pay", "a", []string{"href", "paytmmp://pay?pa=shop@okbank&pn=Ramesh&am=500.50&cu=INR"}, 1},
 		{"pay", "a", []string{"href", "?change=1"}, 1},
 		{"pay", "figcaption", nil, 5},
+		{"correct", "p", []string{"data-left", "3"}, 1},
+		{"correct", "input", []string{"name", "key1"}, 1},
+		{"correct", "button", []string{"data-copy", "shop@okbank"}, 1},
+		{"correct", "svg", []string{"role", "img"}, 0},
+		{"closed", "section", []string{"id", "closed"}, 1},
+		{"closed", "input", []string{"name", "key1"}, 1},
+		{"closed", "button", []string{"data-copy", "*"}, 0},
 		{"result", "section", []string{
 			"data-status", "possible_transaction_created", "data-order", "order-1", "data-events", "/events?o=1",
 			"data-state", "/state?o=1", "data-origin", "https://shop.example", "data-reload", "/?label=1&order=2",
@@ -216,7 +227,7 @@ func TestResults(t *testing.T) {
 		{"fail", "reason.corrections", 0, "Payment not confirmed", "too often"},
 		{"fail", "already_credited", 0, "Payment not confirmed", "Compare both"},
 		{"nonsense", "", 0, "Payment not confirmed", "Compare both"},
-		{"possible_transaction_created", "", 12, "Too many attempts", "in 12 min"},
+		{"possible_transaction_created", "", 12, "We check your number a little later", "in 12 min"},
 	} {
 		page := screens()["result"]
 		page.Result.Status, page.Result.Reason, page.Result.AgainIn = c.status, c.reason, c.again
@@ -292,5 +303,18 @@ func TestFirstScreenIsLight(t *testing.T) {
 	}
 	if n := len(assets()["embed.js"].plain); n > embedScript {
 		t.Errorf("embed.js has %d bytes", n)
+	}
+}
+
+// What passes by itself is nothing to mend: the page says to come again, and not that the shop's link is wrong.
+func TestPassingProblems(t *testing.T) {
+	page := screens()["problem"]
+	for _, code := range passing {
+		page.Problem = &ProblemScreen{Code: code, Detail: code}
+		doc := draw(t, page)
+		text := words(find(doc, "main")[0])
+		if strings.Contains(text, "For the shop") || !strings.Contains(text, "Please try again in a minute") || len(find(doc, "a", "class", "main", "href", page.Action)) != 1 {
+			t.Errorf("%s: %s", code, text)
+		}
 	}
 }

@@ -23,6 +23,7 @@ type visit struct {
 	link      link
 	lang      string
 	client    netip.Addr
+	expired   bool // the link was genuine and its time is over: it only shows what has begun, and takes a number
 }
 
 // open reads what a request asks for. The visit is usable for a problem page also where there is an error.
@@ -81,7 +82,8 @@ func (x *Window) checkSignature(v *visit) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, galla.ErrLinkExpired):
-		return &problem{code: "link_expired", detail: "link_expired"}
+		v.expired = true
+		return nil
 	case !query.Has("signature"):
 		return &problem{code: "link_unsigned", parameter: "signature", detail: "link_unsigned"}
 	}

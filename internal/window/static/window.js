@@ -134,7 +134,7 @@
   function see(text) {
     var state;
     try { state = JSON.parse(text); } catch (e) { return; }
-    if (gone || !state || !state.status || state.status === data.status) return;
+    if (gone || !state || !state.status || state.tag === data.tag) return;
     gone = true;
     if (source) source.close();
     location.replace(data.reload || location.href);
@@ -152,8 +152,7 @@
   }
   if (data.events && window.EventSource) {
     source = new EventSource(data.events);
-    source.onmessage = function (event) { see(event.data); };
-    source.addEventListener('state', function (event) { see(event.data); });
+    source.addEventListener('status', function (event) { see(event.data); });
     source.onerror = function () { clearTimeout(timer); timer = setTimeout(ask, pause); };
   } else {
     timer = setTimeout(ask, pause);
