@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"container/list"
+	"slices"
 	"time"
 )
 
@@ -97,6 +98,21 @@ func (t *tallies[K]) leave(key K, wrong bool, now time.Time) {
 			return
 		}
 		t.forget(oldest)
+	}
+}
+
+// forgive takes away one wrong claim of a time.
+func (t *tallies[K]) forgive(key K, at time.Time) {
+	one := t.byKey[key]
+	if one == nil {
+		return
+	}
+	i := slices.IndexFunc(one.wrong, at.Equal)
+	if i < 0 {
+		return
+	}
+	if one.wrong = slices.Delete(one.wrong, i, i+1); len(one.wrong) == 0 {
+		t.forget(one)
 	}
 }
 

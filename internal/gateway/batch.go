@@ -163,6 +163,7 @@ func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks bool
 	})
 	if err == nil {
 		g.watchers.committed(&b.out)
+		g.budget.forgive(b.out.claims)
 	}
 	return postbacks, err
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/galla-gateway/galla/internal/deposit"
 )
 
 // TooManyAttempts is what a claim is told when its payer, its order or its address has been wrong too often. Nothing was
@@ -24,12 +26,21 @@ type budget struct {
 	payers  *tallies[payerKey]
 	orders  *tallies[orderKey]
 	from    *tallies[netip.Addr]
+	// spent are the wrong claims that may still turn out to be right, and recent their order in time.
+	spent  map[deposit.ClaimID]spending
+	recent []deposit.ClaimID
+}
+
+// spending is what a claim took of the budgets, and when.
+type spending struct {
+	attempt
+	at time.Time
 }
 
 func newBudget() *budget {
 	b := &budget{
 		payers: newTallies[payerKey](MaxWrongOfPayer, attemptKeys), orders: newTallies[orderKey](MaxWrongOfOrder, attemptKeys),
-		from: newTallies[netip.Addr](MaxWrongFrom, attemptKeys),
+		from: newTallies[netip.Addr](MaxWrongFrom, attemptKeys), spent: map[deposit.ClaimID]spending{},
 	}
 	b.decided = sync.NewCond(&b.mu)
 	return b
@@ -134,8 +145,8 @@ func (b *budget) taken(a attempt) bool {
 	return b.payers.taken(a.payer) || a.from.IsValid() && (b.orders.taken(a.order) || b.from.taken(a.from))
 }
 
-// leave ends what enter began.
-func (b *budget) leave(a attempt, wrong bool, now time.Time) {
+// leave ends what enter began. A wrong claim that is stored under an id may be forgiven later.
+func (b *budget) leave(a attempt, id deposit.ClaimID, wrong bool, now time.Time) {
 	if !a.guess {
 		return
 	}
@@ -146,7 +157,37 @@ func (b *budget) leave(a attempt, wrong bool, now time.Time) {
 		b.orders.leave(a.order, wrong, now)
 		b.from.leave(a.from, wrong, now)
 	}
+	if wrong && id != 0 {
+		b.remember(id, spending{a, now})
+	}
 	if b.waiting > 0 {
 		b.decided.Broadcast()
+	}
+}
+
+func (b *budget) remember(id deposit.ClaimID, s spending) {
+	b.spent[id] = s
+	b.recent = append(b.recent, id)
+	for len(b.recent) > attemptKeys || !s.at.Before(b.spent[b.recent[0]].at.Add(attemptWindow)) {
+		delete(b.spent, b.recent[0])
+		b.recent = b.recent[1:]
+	}
+}
+
+// forgive gives back what credited claims had taken: they came before their money was seen, and were right.
+func (b *budget) forgive(claims []*claimState) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range claims {
+		s, ok := b.spent[c.ID]
+		if !ok || c.State != deposit.Accepted {
+			continue
+		}
+		delete(b.spent, c.ID) // in recent it stays until its time is over
+		b.payers.forgive(s.payer, s.at)
+		if s.from.IsValid() {
+			b.orders.forgive(s.order, s.at)
+			b.from.forgive(s.from, s.at)
+		}
 	}
 }

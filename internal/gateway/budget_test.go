@@ -103,6 +103,44 @@ func TestGuessesAtTheWindow(t *testing.T) {
 	})
 }
 
+// Claims that come before their money count as wrong only until it is seen: phones behind one address pay as they like.
+func TestRightClaimsAreForgiven(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		for n := range MaxWrongFrom + 5 {
+			r := guess(fmt.Sprint("o", n), fmt.Sprint("p", n%3), n, "203.0.113.7")
+			w.wantClaim(r, deposit.Waiting, deposit.ReasonNoTransfer)
+			w.observe(w.credit(r.Key1, "500"))
+			w.wantClaim(r, deposit.Accepted, deposit.ReasonMatched)
+		}
+		if n := len(w.g.budget.spent); n != 0 {
+			t.Errorf("%d claims could still be forgiven", n)
+		}
+		w.clean()
+	})
+}
+
+// What could be forgiven is remembered as long as it counts, and no longer.
+func TestForgivenessIsBounded(t *testing.T) {
+	b, now := newBudget(), time.Unix(1790000000, 0)
+	for n := range attemptKeys + 10 {
+		a := attempt{payer: payerKey{1, fmt.Sprint(n)}, guess: true}
+		if _, ok := b.enter(a, func() time.Time { return now }, true); !ok {
+			t.Fatal(n)
+		}
+		b.leave(a, deposit.ClaimID(n+1), true, now)
+	}
+	if len(b.spent) != attemptKeys {
+		t.Errorf("%d are remembered, want %d", len(b.spent), attemptKeys)
+	}
+	now = now.Add(attemptWindow)
+	a := attempt{payer: payerKey{1, "last"}, guess: true}
+	b.enter(a, func() time.Time { return now }, true)
+	b.leave(a, attemptKeys+100, true, now)
+	if len(b.spent) != 1 || len(b.recent) != 1 {
+		t.Errorf("%d are remembered an hour later, want 1", len(b.spent))
+	}
+}
+
 // A thousand guesses at once get no further than one after another, and right claims at once all go through.
 func TestGuessesAtOnce(t *testing.T) {
 	eachWorld(t, func(w *world) {

@@ -53,7 +53,7 @@ func (g *Gateway) activate(ctx context.Context, claims []*claimItem, places []in
 	for i, it := range items {
 		// A fault tells a guesser nothing.
 		wrong := err == nil && it.claim.result.State != deposit.Accepted && !it.claim.repeat
-		g.budget.leave(attemptOf(it.claim), wrong, now)
+		g.budget.leave(attemptOf(it.claim), it.claim.result.ClaimID, wrong, now)
 		if err == nil {
 			results[places[i]] = it.claim.result
 		}

@@ -21,8 +21,11 @@ const (
 	maxStreams = 5000
 	// maxStreamsPerIP is generous: Indian mobile networks hide thousands of phones behind one address.
 	maxStreamsPerIP = 200
-	// lookEvery is how often a stream reads the order again, for what other instances changed.
-	lookEvery = time.Second
+	// lookEvery is how often a stream reads the order again, for what other instances changed; after easeAfter, when most
+	// payments have come, seldomEvery.
+	lookEvery   = time.Second
+	seldomEvery = 5 * time.Second
+	easeAfter   = time.Minute
 	// beatEvery keeps proxies from closing a quiet connection, and notices payers who are gone.
 	beatEvery = 15 * time.Second
 	// streamLife ends a stream: the browser comes back, maybe to another instance.
@@ -143,6 +146,8 @@ func (x *Window) follow(ctx context.Context, v *visit, s *stream, known string) 
 	look, beat := time.NewTicker(lookEvery), time.NewTicker(beatEvery)
 	defer look.Stop()
 	defer beat.Stop()
+	ease := time.AfterFunc(easeAfter, func() { look.Reset(seldomEvery) })
+	defer ease.Stop()
 	for {
 		// Watched before it is read, so that no change falls between.
 		changed, stop := x.Gateway.Watch(v.merchant.ID, v.link.orderID)
