@@ -102,10 +102,10 @@ func (c Claim) Corrects(stored Claim) bool {
 func (c Claim) ExpiredAt(now time.Time) bool { return c.State == Waiting && !now.Before(c.ExpiresAt) }
 
 // Contends reports that another payer's claim on the same reference can't be told from a theft: this one is live, or was
-// until somebody who knew its order corrected it away. Else whoever can correct an order could first take its number off
-// it, and then claim it for himself.
+// until it was corrected by a link that anybody could have written. Else whoever knows an order could first take its number
+// off it, and then claim it for himself.
 func (c Claim) Contends(now time.Time) bool {
-	return c.Live() && !c.ExpiredAt(now) || c.State == Withdrawn && c.Reason == ReasonCorrected && now.Before(c.ExpiresAt)
+	return c.Live() && !c.ExpiredAt(now) || c.State == Withdrawn && c.Reason == ReasonCorrectedOpenly && now.Before(c.ExpiresAt)
 }
 
 // TransferState is the state of money seen on a receiving account.

@@ -59,8 +59,10 @@ const (
 	ReasonRecovery       Reason = "recovery"
 	ReasonExpired        Reason = "expired"
 	ReasonCorrected      Reason = "corrected"
-	ReasonOtherAccepted  Reason = "other_claim_accepted"
-	ReasonPerson         Reason = "decided_by_person"
+	// ReasonCorrectedOpenly: corrected by a link that anybody could have written.
+	ReasonCorrectedOpenly Reason = "corrected_openly"
+	ReasonOtherAccepted   Reason = "other_claim_accepted"
+	ReasonPerson          Reason = "decided_by_person"
 )
 
 // Facts is all that a verdict depends on. What Judge isn't given can't matter.

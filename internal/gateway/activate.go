@@ -83,7 +83,7 @@ func (b *batch) judgeFresh(it *claimItem, current, fresh *claimState, ref *refSt
 	fresh.ID = deposit.ClaimID(b.ids.next(idClaim))
 	b.byID[fresh.ID] = fresh
 	if current != nil {
-		if err := b.supersede(current, fresh.ID); err != nil {
+		if err := b.supersede(current, fresh.ID, b.correctionOf(it)); err != nil {
 			return err
 		}
 	}
@@ -145,13 +145,21 @@ func (b *batch) answersAsBefore(it *claimItem, current *claimState, verdict depo
 	return false
 }
 
-// supersede takes the place of the order's current claim. What waited is withdrawn, and kept.
-func (b *batch) supersede(current *claimState, by deposit.ClaimID) error {
+// correctionOf tells who could have made a correction: the merchant's own server and a signed link are the merchant's word.
+func (b *batch) correctionOf(it *claimItem) deposit.Reason {
+	if m, ok := b.dir.Merchant(it.MerchantID); it.From.IsValid() && ok && !m.Policy.SignedLinks {
+		return deposit.ReasonCorrectedOpenly
+	}
+	return deposit.ReasonCorrected
+}
+
+// supersede takes the place of the order's current claim. What waited is withdrawn for this reason, and kept.
+func (b *batch) supersede(current *claimState, by deposit.ClaimID, reason deposit.Reason) error {
 	switch {
 	case current.ExpiredAt(b.now):
 		b.moveClaim(current, deposit.Expired, deposit.ReasonExpired, false, "", actorRules)
 	case current.State == deposit.Waiting:
-		b.moveClaim(current, deposit.Withdrawn, deposit.ReasonCorrected, false, "", actorRules)
+		b.moveClaim(current, deposit.Withdrawn, reason, false, "", actorRules)
 	}
 	current.supersededBy = by
 	b.changeClaim(current)

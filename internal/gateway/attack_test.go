@@ -191,15 +191,24 @@ func TestCorrectedAwayNumbersAreContested(t *testing.T) {
 	})
 }
 
-// It ends when the claim that was corrected away would have, and one's own corrections contest nothing.
+// It ends when the claim that was corrected away would have; one's own corrections contest nothing, nor do the merchant's.
 func TestCorrectedAwayNumbersAreFreeAgain(t *testing.T) {
 	eachWorld(t, func(w *world) {
-		w.wantClaim(claimRequest("a", "p1", "321302038123", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
-		w.wantClaim(claimRequest("a", "p1", "321302038124", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
-		w.wantClaim(claimRequest("b", "p1", "321302038123", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
-		w.wantClaim(claimRequest("a2", "p1", "321302038125", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
-		w.wantClaim(claimRequest("a2", "p1", "321302038126", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
+		wait := func(order, payer, number, from string) {
+			w.t.Helper()
+			r := claimRequest(order, payer, number, "500")
+			if from != "" {
+				r.From = netip.MustParseAddr(from)
+			}
+			w.wantClaim(r, deposit.Waiting, deposit.ReasonNoTransfer)
+		}
+		wait("a", "p1", "321302038123", "203.0.113.7")
+		wait("a", "p1", "321302038124", "203.0.113.7")
+		wait("b", "p1", "321302038123", "203.0.113.7")
+		wait("m", "p2", "321302038126", "")
+		wait("m", "p2", "321302038127", "")
+		wait("n", "p3", "321302038126", "203.0.113.7")
 		w.clock.Advance(80 * time.Hour)
-		w.wantClaim(claimRequest("c", "p3", "321302038125", "500"), deposit.Waiting, deposit.ReasonNoTransfer)
+		wait("c", "p3", "321302038124", "203.0.113.7")
 	})
 }

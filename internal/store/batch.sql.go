@@ -407,7 +407,7 @@ SELECT c.id, c.merchant_id, c.order_id, c.superseded_by, c.payer, c.method, c.re
 FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint)
 CROSS JOIN claim c
 WHERE c.reference_id = j.id
-  AND CASE WHEN c.state = 'waiting' THEN true WHEN c.state = 'held' THEN true WHEN c.reason = 'amount_mismatch' THEN true WHEN c.reason = 'corrected' THEN true ELSE false END
+  AND CASE WHEN c.state = 'waiting' THEN true WHEN c.state = 'held' THEN true WHEN c.reason = 'amount_mismatch' THEN true WHEN c.reason = 'corrected_openly' THEN true ELSE false END
 `
 
 func (q *Queries) LoadReferenceClaims(ctx context.Context, batch Batch) ([]Claim, error) {

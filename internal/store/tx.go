@@ -43,6 +43,12 @@ func guarded(f func(context.Context, *Queries) error) func(context.Context, *Que
 }
 
 func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Queries) error) error {
+	stored := false
+	defer func() { // once the writer is free: the checkpointer looks for a pause
+		if stored && s.checkpoint != nil {
+			s.checkpoint.committed()
+		}
+	}()
 	s.writerMu.Lock()
 	defer s.writerMu.Unlock()
 	defer s.writer.release()
@@ -66,9 +72,7 @@ func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Querie
 		// A COMMIT that failed leaves the transaction open; nothing of it is stored once it is rolled back.
 		return s.rollback(ctx, err)
 	}
-	if s.checkpoint != nil {
-		s.checkpoint.committed()
-	}
+	stored = true
 	return nil
 }
 

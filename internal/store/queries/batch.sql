@@ -36,7 +36,7 @@ SELECT c.*
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint)
 CROSS JOIN claim c
 WHERE c.reference_id = j.id
-  AND CASE WHEN c.state = 'waiting' THEN true WHEN c.state = 'held' THEN true WHEN c.reason = 'amount_mismatch' THEN true WHEN c.reason = 'corrected' THEN true ELSE false END;
+  AND CASE WHEN c.state = 'waiting' THEN true WHEN c.state = 'held' THEN true WHEN c.reason = 'amount_mismatch' THEN true WHEN c.reason = 'corrected_openly' THEN true ELSE false END;
 
 -- name: LoadClaimsByID :many
 SELECT c.*, r.rail, r.number
