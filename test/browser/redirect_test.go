@@ -46,9 +46,12 @@ func TestRedirects(t *testing.T) {
 	s := newSite(t)
 	for _, to := range targets {
 		token := galla.RedirectToken(s.keys.RedirectKey, "shop", to.kind, s.shop.URL+to.path, time.Now().Add(time.Hour))
-		for _, by := range [][2]string{{to.id, to.number}, {to.token, token}} {
+		for i, by := range [][2]string{{to.id, to.number}, {to.token, token}} {
 			for n := range 4 {
 				l := look{[]string{"en", "hi"}[n%2], 360, 740, false, n&1 == 0, n&2 != 0}
+				if i == 1 {
+					l.width, l.height, l.dark = 1280, 800, true
+				}
 				t.Run(fmt.Sprint(to.status, " ", by[0], " ", l), func(t *testing.T) {
 					t.Parallel()
 					b := newTab(t, s, l)
