@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/galla-gateway/galla/internal/evidence"
@@ -33,7 +32,7 @@ type world struct {
 	clock   *testkit.Clock
 	handler http.Handler
 	metrics *Metrics
-	log     *logBuffer
+	log     *testkit.Log
 	keys    map[string]gateway.MerchantKeys
 	tokens  map[evidence.SourceKind]string
 	sources map[evidence.SourceKind]int64
@@ -50,24 +49,6 @@ const (
 	usualAddress = "198.51.100.7"
 )
 
-// logBuffer keeps what was logged.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 func newWorld(t testing.TB, database string) *world {
 	t.Helper()
 	ctx := context.Background()
@@ -77,7 +58,7 @@ func newWorld(t testing.TB, database string) *world {
 	must(t, err)
 	s, err := store.Open(ctx, database, store.Create, store.Options{})
 	must(t, err)
-	w := &world{t: t, clock: testkit.NewClock(), log: &logBuffer{}, keys: map[string]gateway.MerchantKeys{}, tokens: map[evidence.SourceKind]string{},
+	w := &world{t: t, clock: testkit.NewClock(), log: &testkit.Log{}, keys: map[string]gateway.MerchantKeys{}, tokens: map[evidence.SourceKind]string{},
 		sources: map[evidence.SourceKind]int64{}}
 	logger := slog.New(slog.NewJSONHandler(w.log, nil))
 	w.g, err = gateway.Open(ctx, s, keys, gateway.Options{Now: w.clock.Now, Logger: logger, OnFatal: func(err error) { t.Error("fatal:", err) }})

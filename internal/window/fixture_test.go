@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/net/html"
@@ -36,7 +35,7 @@ type world struct {
 	clock   *testkit.Clock
 	window  *Window
 	handler http.Handler
-	log     *logBuffer
+	log     *testkit.Log
 	account deposit.AccountID // of shop's phone_pe wallet
 	source  int64
 	wallets map[string]wallet.ID
@@ -50,24 +49,6 @@ const (
 	payerAddress = "198.51.100.7"
 	shopHost     = "plugin.shop." + baseHost
 )
-
-// logBuffer keeps what was logged.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -85,7 +66,7 @@ func newWorld(t testing.TB, database string) *world {
 	must(t, err)
 	s, err := store.Open(ctx, database, store.Create, store.Options{})
 	must(t, err)
-	w := &world{t: t, clock: testkit.NewClock(), log: &logBuffer{}, wallets: map[string]wallet.ID{}}
+	w := &world{t: t, clock: testkit.NewClock(), log: &testkit.Log{}, wallets: map[string]wallet.ID{}}
 	logger := slog.New(slog.NewJSONHandler(w.log, nil))
 	w.g, err = gateway.Open(ctx, s, keys, gateway.Options{Now: w.clock.Now, Logger: logger, OnFatal: func(err error) { t.Error("fatal:", err) }})
 	must(t, err)
