@@ -99,8 +99,6 @@ func problemOf(w http.ResponseWriter, err error) *problem {
 	case errors.As(err, &refusal):
 		// As on the API this is an outcome, not a fault: nobody's link is wrong.
 		return &problem{code: refusal.Code, detail: refusal.Code, status: http.StatusOK, support: true}
-	case errors.As(err, new(*gateway.TooManyAttempts)):
-		return &problem{code: "too_many_requests", detail: "too_many_requests", status: http.StatusTooManyRequests}
 	case errors.Is(err, web.ErrTooLarge):
 		w.Header().Set("Connection", "close") // what is left of the body isn't waited for
 		return &problem{code: "form_too_large", detail: "request_invalid", status: http.StatusRequestEntityTooLarge}
