@@ -18,21 +18,19 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/galla-gateway/galla/internal/testkit"
 	"github.com/galla-gateway/galla/test/process"
 )
 
 // patience bounds every wait for something that must come.
 const patience = 30 * time.Second
 
-// required makes a missing browser a failure; the test command sets it.
-const required = "REQUIRE_CHROMIUM"
-
 var browser context.Context
 
 func TestMain(m *testing.M) {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		if os.Getenv(required) != "" {
+		if os.Getenv(testkit.RequireBrowser) != "" {
 			fmt.Fprintln(os.Stderr, "test/browser needs chromium:", err)
 			os.Exit(1)
 		}
