@@ -129,18 +129,20 @@ type MerchantOrigin struct {
 }
 
 type Postback struct {
-	ID         int64
-	MerchantID int64
-	Kind       string
-	SubjectID  int64
-	WebhookID  string
-	Body       string
-	State      string
-	Attempts   int16
-	NextAt     int64
-	Lease      int64
-	CreatedAt  int64
-	EndedAt    sql.NullInt64
+	ID            int64
+	MerchantID    int64
+	Kind          string
+	SubjectID     int64
+	WebhookID     string
+	Body          string
+	State         string
+	Attempts      int16
+	NextAt        int64
+	ScheduleAt    int64
+	ScheduleTries int16
+	Lease         int64
+	CreatedAt     int64
+	EndedAt       sql.NullInt64
 }
 
 type PostbackAttempt struct {
