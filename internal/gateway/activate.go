@@ -253,7 +253,6 @@ func (b *batch) tell(m *Merchant, c *claimState, ref *refState, depositID int64,
 		ID: b.ids.next(idPostback), MerchantID: int64(m.ID), Kind: "deposit", SubjectID: depositID, WebhookID: "msg_" + webhookID.String(),
 		Body: string(p.AppendBody(nil, m.AccessKey, m.postbackKey.Reveal())), NextAt: b.now.UnixMicro(), CreatedAt: b.now.UnixMicro(),
 	})
-	b.postbacks = true
 	return nil
 }
 

@@ -85,26 +85,25 @@ type claimState struct {
 
 // batch is one transaction's work: what was loaded, what the items decided, and the rows to save.
 type batch struct {
-	g         *Gateway
-	ctx       context.Context
-	q         *store.Queries
-	dir       *Directory
-	now       time.Time
-	ids       drawn
-	known     map[[32]byte]store.LoadEvidenceRow
-	refs      map[refKey]*refState
-	orders    map[orderKey]*claimState
-	byID      map[deposit.ClaimID]*claimState
-	waiting   map[payerKey]int
-	shown     map[payerKey]map[deposit.AccountID]time.Time
-	disputed  map[deposit.AccountID]bool
-	credits   []credit
-	deltas    map[int64]*deltaRow
-	otp       map[int64]int64
-	out       rows
-	postbacks bool
-	failed    bool
-	again     bool // an earlier run may have been stored: its COMMIT had no answer
+	g        *Gateway
+	ctx      context.Context
+	q        *store.Queries
+	dir      *Directory
+	now      time.Time
+	ids      drawn
+	known    map[[32]byte]store.LoadEvidenceRow
+	refs     map[refKey]*refState
+	orders   map[orderKey]*claimState
+	byID     map[deposit.ClaimID]*claimState
+	waiting  map[payerKey]int
+	shown    map[payerKey]map[deposit.AccountID]time.Time
+	disputed map[deposit.AccountID]bool
+	credits  []credit
+	deltas   map[int64]*deltaRow
+	otp      map[int64]int64
+	out      rows
+	failed   bool
+	again    bool // an earlier run may have been stored: its COMMIT had no answer
 }
 
 // credit is a deposit of this batch, for limits that count it before it is stored.
@@ -135,9 +134,9 @@ func idsFor(items []*item) int64 { return int64(4*len(items) + 16) }
 
 // tryBatch runs the items in one transaction: lock, load, decide, save. At least ids of each kind are in
 // reserve. again: an earlier run may have been stored.
-func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks bool, err error) {
+func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks []Endpoint, err error) {
 	if err := g.ids.fill(context.Background(), ids); err != nil {
-		return false, err
+		return nil, err
 	}
 	dir := g.Directory()
 	var b *batch // of the last run
@@ -158,7 +157,7 @@ func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks bool
 		if b.ids.short {
 			return errNeedIDs
 		}
-		postbacks = b.postbacks
+		postbacks = b.endpoints()
 		return b.save()
 	})
 	if err == nil {
@@ -166,6 +165,17 @@ func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks bool
 		g.budget.forgive(b.out.claims)
 	}
 	return postbacks, err
+}
+
+// endpoints are where the postbacks of the batch go, each once.
+func (b *batch) endpoints() []Endpoint {
+	var list []Endpoint
+	for _, p := range b.out.postbacks {
+		if e := (Endpoint{merchant.ID(p.MerchantID), PostbackKind(p.Kind)}); !slices.Contains(list, e) {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // load locks the references of all items and reads what the decisions need.

@@ -44,8 +44,11 @@ type Options struct {
 	OnFatal func(error)
 	// LoadKeys reads the key file again, after `galla key rotate` put a new key into it. nil: the keys stay.
 	LoadKeys func() (*keyring.Keyring, error)
-	// OnPostback is called after a commit that wrote postbacks, to wake the local sender. It must not block.
-	OnPostback func()
+	// OnPostback is called after a commit that wrote postbacks, with where they go, to wake the local sender. It must not
+	// block.
+	OnPostback func([]Endpoint)
+	// LeaseNow is the clock of leases. nil: the database's on PostgreSQL, Now on SQLite.
+	LeaseNow func() time.Time
 }
 
 // Gateway is the verbs over one store. Its methods may be called from many goroutines.

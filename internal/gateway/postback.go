@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,13 +11,16 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
-// PostbackLease is how long a leased postback belongs to who leased it. The times are those of Options.Now, not of the
-// database: clocks of instances may differ by PostbackLease less the longest time between a lease and the end of its
-// request (see package lane).
+// PostbackLease is how long a leased lane belongs to who leased it. On PostgreSQL the database's clock says when it is
+// over, so that clocks of instances may differ.
 const PostbackLease = 45 * time.Second
+
+// exhaustSize bounds the postbacks that are given up in one transaction.
+const exhaustSize = 500
 
 // How long a sender that nobody wakes waits before it looks for due postbacks again.
 const (
@@ -57,139 +62,261 @@ func (m *Merchant) URLOf(kind PostbackKind) string {
 	return m.PostbackURL
 }
 
-// LeasedPostback is a postback that the caller alone may send, until LeasedUntil.
-type LeasedPostback struct {
-	ID          int64
-	Endpoint    Endpoint
-	SubjectID   int64 // of the deposit or withdrawal
-	WebhookID   string
-	Body        []byte // the exact bytes of every attempt
-	Attempts    int    // made before
-	CreatedAt   time.Time
-	Lease       int64 // fencing: who records an attempt names it
-	LeasedUntil time.Time
+// LaneStatus is a lane, the endpoint of undelivered postbacks, as it is stored.
+type LaneStatus struct {
+	Endpoint Endpoint
+	State    postback.BreakerState
+	DueAt    time.Time // when somebody may send; zero: not while it is paused
+	Leased   bool      // somebody sends already
 }
 
-// LeasePostbacks takes up to limit (1 or more) due postbacks for the caller, in one transaction and at most room(e) for
-// an endpoint e, those that are due longest first. Endpoints share evenly, whatever their backlogs. more: others are due
-// that the limit or the room kept out, or may be.
-//
-// Several instances on PostgreSQL get different ones. What the caller neither records nor sends is due again when the
-// lease ends.
-func (g *Gateway) LeasePostbacks(ctx context.Context, limit int, room func(Endpoint) int) (leased []LeasedPostback, more bool, err error) {
-	due, err := g.dueEndpoints(ctx)
+// Lanes lists the endpoints with undelivered postbacks, in no order. Those of a merchant that this process hasn't heard
+// of yet are left out: it will within refreshEvery.
+func (g *Gateway) Lanes(ctx context.Context) ([]LaneStatus, error) {
+	now, directory := g.now(), g.Directory()
+	rows, err := g.store.Read().ListLanes(ctx, now.Add(-postback.FreshProbe).UnixMicro())
 	if err != nil {
-		return nil, false, err
+		return nil, fmt.Errorf("list lanes: %w", err)
 	}
-	shares := shareOut(due, limit, room)
-	more = len(shares) < len(due)
-	if len(shares) == 0 {
-		return nil, more, nil
+	lanes := make([]LaneStatus, 0, len(rows))
+	for _, row := range rows {
+		_, known := directory.Merchant(merchant.ID(row.MerchantID))
+		if !known || row.NextAt < 0 {
+			continue
+		}
+		lanes = append(lanes, LaneStatus{
+			Endpoint: Endpoint{merchant.ID(row.MerchantID), PostbackKind(row.Kind)}, State: postback.BreakerState(row.State),
+			DueAt: dueAt(row), Leased: row.LeaseUntil > now.UnixMicro(),
+		})
 	}
-	full := false
-	err = g.write(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-		leased, full, err = leaseShares(ctx, q, shares, g.now())
+	return lanes, nil
+}
+
+// dueAt is when a lane may be sent to: when its first postback is due, and while it is open not before the next probe.
+func dueAt(row store.ListLanesRow) time.Time {
+	switch {
+	case row.State == string(postback.Paused):
+		return time.Time{}
+	case row.State == string(postback.Open) && row.FreshAt >= 0:
+		return fromMicro(min(row.FreshAt, max(row.NextAt, row.ProbeAt)))
+	}
+	return fromMicro(max(row.NextAt, row.ProbeAt))
+}
+
+// LaneLease names a lane and the lease of its owner.
+type LaneLease struct {
+	Endpoint Endpoint
+	Lease    int64 // fencing: who records an attempt names it
+}
+
+// NewLaneLease makes a lease that nobody had.
+func NewLaneLease(e Endpoint) LaneLease { return LaneLease{e, 1 + rand.Int64N(math.MaxInt64)} }
+
+// LeasedLane is a lane whose postbacks the caller alone may send, until Until by the caller's clock.
+type LeasedLane struct {
+	LaneLease
+	Until   time.Time
+	Breaker postback.Breaker
+}
+
+// LeaseLanes takes lanes for PostbackLease, or renews them where the lease is the caller's. What is paused or somebody
+// else's is left out.
+func (g *Gateway) LeaseLanes(ctx context.Context, wanted []LaneLease) (leased []LeasedLane, err error) {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	rows := laneRows(wanted)
+	until := g.now().Add(PostbackLease) // before the database's clock is read: ours ends first
+	var got []store.LeaseLanesRow
+	err = g.write(ctx, func(ctx context.Context, q *store.Queries) error {
+		now, err := g.leaseClock(ctx, q)
+		if err != nil {
+			return fmt.Errorf("read clock: %w", err)
+		}
+		got, err = q.LeaseLanes(ctx, store.LeaseLanesParams{
+			LeaseUntil: now.Add(PostbackLease).UnixMicro(), Now: now.UnixMicro(), Batch: store.Rows(rows),
+		})
 		return err
 	})
 	if err != nil {
-		return nil, false, fmt.Errorf("lease postbacks: %w", err)
+		return nil, fmt.Errorf("lease lanes: %w", err)
 	}
-	return leased, more || full, nil
+	for _, row := range got {
+		leased = append(leased, LeasedLane{
+			LaneLease: LaneLease{Endpoint{merchant.ID(row.MerchantID), PostbackKind(row.Kind)}, row.Lease}, Until: until,
+			Breaker: postback.Breaker{
+				State: postback.BreakerState(row.State), Reason: row.Reason, Failures: int(row.Failures), ChangedAt: sometime(row.ChangedAt),
+				ProbeID: row.ProbeID, ProbeAt: sometime(row.ProbeAt), ProbedAt: sometime(row.ProbedAt),
+			},
+		})
+	}
+	return leased, nil
 }
 
-// dueEndpoints lists the endpoints with due postbacks. Those of a merchant that this process hasn't heard of yet are
-// left for later: it will within refreshEvery.
-func (g *Gateway) dueEndpoints(ctx context.Context) ([]Endpoint, error) {
-	rows, err := g.store.Read().ListEndpoints(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list endpoints: %w", err)
+// leaseClock is the clock that leases go by: the database's on PostgreSQL, which all instances share.
+func (g *Gateway) leaseClock(ctx context.Context, q *store.Queries) (time.Time, error) {
+	if g.opts.LeaseNow != nil {
+		return g.opts.LeaseNow(), nil
 	}
-	now, directory := g.now().UnixMicro(), g.Directory()
-	var due []Endpoint
-	for _, row := range rows {
-		_, known := directory.Merchant(merchant.ID(row.MerchantID))
-		if known && row.NextAt >= 0 && row.NextAt <= now {
-			due = append(due, Endpoint{merchant.ID(row.MerchantID), PostbackKind(row.Kind)})
-		}
+	if g.store.Engine() == store.SQLite {
+		return g.now(), nil
+	}
+	return store.Clock(ctx, q)
+}
+
+// laneRow is named like the columns of queries/postback.sql.
+type laneRow struct {
+	MerchantID int64  `json:"merchant_id"`
+	Kind       string `json:"kind"`
+	Lease      int64  `json:"lease"`
+}
+
+// laneRows are sorted: whoever locks several lanes does it in this order.
+func laneRows(lanes []LaneLease) []laneRow {
+	rows := make([]laneRow, len(lanes))
+	for i, l := range lanes {
+		rows[i] = laneRow{int64(l.Endpoint.MerchantID), string(l.Endpoint.Kind), l.Lease}
+	}
+	slices.SortFunc(rows, func(a, b laneRow) int {
+		return cmp.Or(cmp.Compare(a.MerchantID, b.MerchantID), cmp.Compare(a.Kind, b.Kind))
+	})
+	return rows
+}
+
+// Postback is what the owner of a lane sends.
+type Postback struct {
+	ID            int64
+	Endpoint      Endpoint
+	SubjectID     int64 // of the deposit or withdrawal
+	WebhookID     string
+	Body          []byte // the exact bytes of every attempt
+	Attempts      int    // made before
+	ScheduleAt    time.Time
+	ScheduleTries int // of the attempts, those made before the schedule began
+}
+
+// DuePostbacks reads the due postbacks of leased lanes, at most so many of each, those that are due longest first. It
+// doesn't know of what the caller is sending already.
+func (g *Gateway) DuePostbacks(ctx context.Context, lanes []LaneLease, most int) ([]Postback, error) {
+	if len(lanes) == 0 {
+		return nil, nil
+	}
+	rows, err := g.store.Read().ListDuePostbacks(ctx, store.ListDuePostbacksParams{
+		Batch: store.Rows(laneRows(lanes)), Now: g.now().UnixMicro(), Most: int32(most),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list due postbacks: %w", err)
+	}
+	due := make([]Postback, len(rows))
+	for i, row := range rows {
+		due[i] = postbackOf(row)
 	}
 	return due, nil
 }
 
-// share is how many postbacks of an endpoint one lease takes.
-type share struct {
-	endpoint Endpoint
-	most     int
-}
-
-// shareOut divides limit evenly among the endpoints that have room. Who comes first is left to chance, so that nobody's
-// place in the list favours them; due is reordered.
-func shareOut(due []Endpoint, limit int, room func(Endpoint) int) []share {
-	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
-	var shares []share
-	for _, endpoint := range due {
-		if most := room(endpoint); most > 0 {
-			shares = append(shares, share{endpoint, most})
+// DueProbe reads what a leased lane whose breaker is open is to be probed with now. ProbeNone: with nothing yet.
+func (g *Gateway) DueProbe(ctx context.Context, lane LeasedLane) (p Postback, probe postback.Probe, err error) {
+	now, id, kind := g.now(), int64(lane.Endpoint.MerchantID), string(lane.Endpoint.Kind)
+	if !now.Before(lane.Breaker.ProbeAt) {
+		row, err := g.store.Read().GetProbe(ctx, store.GetProbeParams{ID: lane.Breaker.ProbeID, MerchantID: id, Kind: kind, Now: now.UnixMicro()})
+		if err == nil {
+			return postbackOf(store.ListDuePostbacksRow(row)), postback.ProbeScheduled, nil
 		}
-	}
-	shares = shares[:min(len(shares), limit)]
-	for i := range shares {
-		left := len(shares) - i
-		shares[i].most = min(shares[i].most, (limit+left-1)/left)
-		limit -= shares[i].most
-	}
-	return shares
-}
-
-// leaseShares takes the due postbacks of each share. full: a share was used up, so there may be more.
-func leaseShares(ctx context.Context, q *store.Queries, shares []share, now time.Time) (leased []LeasedPostback, full bool, err error) {
-	lease, until := 1+rand.Int64N(math.MaxInt64), now.Add(PostbackLease)
-	var ids []idRow
-	for _, s := range shares {
-		rows, err := q.LockDuePostbacks(ctx, store.LockDuePostbacksParams{
-			MerchantID: int64(s.endpoint.MerchantID), Kind: string(s.endpoint.Kind), Now: now.UnixMicro(), Most: int32(s.most),
-		})
-		if err != nil {
-			return nil, false, fmt.Errorf("lock due: %w", err)
+		if !isNoRows(err) {
+			return p, 0, fmt.Errorf("read probe: %w", err)
 		}
-		full = full || len(rows) == s.most
-		for _, row := range rows {
-			ids = append(ids, idRow{row.ID})
-			leased = append(leased, LeasedPostback{
-				ID: row.ID, Endpoint: s.endpoint, SubjectID: row.SubjectID, WebhookID: row.WebhookID, Body: []byte(row.Body),
-				Attempts: int(row.Attempts), CreatedAt: fromMicro(row.CreatedAt), Lease: lease, LeasedUntil: until,
-			})
+		due, err := g.DuePostbacks(ctx, []LaneLease{lane.LaneLease}, 1)
+		if len(due) == 1 {
+			return due[0], postback.ProbeScheduled, nil
 		}
+		return p, postback.ProbeNone, err
 	}
-	if len(ids) == 0 {
-		return nil, full, nil
+	if now.Before(lane.Breaker.ProbedAt.Add(postback.FreshProbe)) {
+		return p, postback.ProbeNone, nil
 	}
-	taken, err := q.LeasePostbacks(ctx, store.LeasePostbacksParams{
-		Lease: lease, LeasedUntil: until.UnixMicro(), Now: now.UnixMicro(), Batch: store.Rows(ids),
+	row, err := g.store.Read().GetFreshPostback(ctx, store.GetFreshPostbackParams{
+		MerchantID: id, Kind: kind, After: lane.Breaker.ProbedAt.UnixMicro(), Now: now.UnixMicro(),
 	})
-	if err != nil {
-		return nil, false, err
+	switch {
+	case isNoRows(err):
+		return p, postback.ProbeNone, nil
+	case err != nil:
+		return p, 0, fmt.Errorf("read fresh postback: %w", err)
 	}
-	if len(taken) < len(leased) {
-		leased = slices.DeleteFunc(leased, func(p LeasedPostback) bool { return !slices.Contains(taken, p.ID) })
-	}
-	return leased, full, nil
+	return postbackOf(store.ListDuePostbacksRow(row)), postback.ProbeFresh, nil
 }
 
-// DropPostbackLeases makes postbacks due at once that a process leased which is gone. On SQLite the lock file proves
-// that; call it once at start, from the process that holds the lock file. On PostgreSQL others may be sending: it does
-// nothing there, and leases end by themselves.
-func (g *Gateway) DropPostbackLeases(ctx context.Context) (dropped int64, err error) {
-	if g.store.Engine() != store.SQLite {
+func postbackOf(row store.ListDuePostbacksRow) Postback {
+	return Postback{
+		ID: row.ID, Endpoint: Endpoint{merchant.ID(row.MerchantID), PostbackKind(row.Kind)}, SubjectID: row.SubjectID, WebhookID: row.WebhookID,
+		Body: []byte(row.Body), Attempts: int(row.Attempts), ScheduleAt: fromMicro(row.ScheduleAt), ScheduleTries: int(row.ScheduleTries),
+	}
+}
+
+// DropLaneLeases frees the lanes that a process leased which is gone. On SQLite the lock file proves that; call it once
+// at start, from the process that holds the lock file. On PostgreSQL others may be sending: it does nothing there, and
+// leases end by themselves.
+func (g *Gateway) DropLaneLeases(ctx context.Context) (dropped int64, err error) {
+	if !g.OwnsLanes() {
 		return 0, nil
 	}
 	err = g.write(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-		dropped, err = q.DropLeases(ctx, g.now().UnixMicro())
+		dropped, err = q.DropLeases(ctx)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("drop leases: %w", err)
 	}
 	return dropped, nil
+}
+
+// OwnsLanes tells whether nobody but this process ever sends: then it need not give lanes back when they are empty.
+func (g *Gateway) OwnsLanes() bool { return g.store.Engine() == store.SQLite }
+
+// ExhaustPostbacks gives up what waits for longer than its schedule at endpoints that nothing is sent to, and tells of
+// each such endpoint how many. Where something is sent, the last failed try gives a postback up.
+func (g *Gateway) ExhaustPostbacks(ctx context.Context, lanes []LaneStatus) (map[Endpoint]int, error) {
+	exhausted := map[Endpoint]int{}
+	for _, lane := range lanes {
+		if lane.State == postback.Closed {
+			continue
+		}
+		for more := true; more; {
+			count := 0
+			err := g.write(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+				count, err = g.exhaust(ctx, q, lane.Endpoint)
+				return err
+			})
+			if err != nil {
+				return exhausted, fmt.Errorf("exhaust postbacks: %w", err)
+			}
+			if count > 0 {
+				exhausted[lane.Endpoint] += count
+			}
+			more = count == exhaustSize
+		}
+	}
+	return exhausted, nil
+}
+
+func (g *Gateway) exhaust(ctx context.Context, q *store.Queries, e Endpoint) (count int, err error) {
+	leaseNow, err := g.leaseClock(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	_, err = q.LockFreeLane(ctx, store.LockFreeLaneParams{MerchantID: int64(e.MerchantID), Kind: string(e.Kind), Now: leaseNow.UnixMicro()})
+	if isNoRows(err) {
+		return 0, nil // a probe is under way
+	}
+	if err != nil {
+		return 0, err
+	}
+	now := g.now()
+	ids, err := q.ExhaustPostbacks(ctx, store.ExhaustPostbacksParams{
+		MerchantID: int64(e.MerchantID), Kind: string(e.Kind), Now: sql.NullInt64{Int64: now.UnixMicro(), Valid: true},
+		Before: now.Add(-postback.Lifetime).UnixMicro(), Most: exhaustSize,
+	})
+	return len(ids), err
 }
 
 // PostbackPoll is how long to wait before looking for due postbacks again, unless woken. On PostgreSQL it varies, so

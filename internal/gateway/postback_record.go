@@ -5,9 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/galla-gateway/galla/internal/merchant"
 	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/store"
 )
@@ -20,7 +24,8 @@ const (
 
 // Attempt is one request that was made for a leased postback, and what came of it.
 type Attempt struct {
-	Postback   LeasedPostback
+	Postback   Postback
+	Lease      int64 // under which it was made
 	StartedAt  time.Time
 	Duration   time.Duration
 	Address    string // that was dialled, "" if none
@@ -41,38 +46,46 @@ type AttemptResult struct {
 	Stale bool
 }
 
-// outcome applies the delivery rule and the schedule.
-func (a Attempt) outcome() AttemptResult {
+// Outcome applies the delivery rule and the schedule: what the record of the attempt says, unless it is refused.
+func (a Attempt) Outcome() AttemptResult {
 	if a.Delivered {
 		return AttemptResult{State: PostbackDelivered}
 	}
-	next, exhausted := postback.Next(a.Postback.Attempts+1, a.Postback.CreatedAt, a.endedAt(), a.RetryAfter, uint64(a.Postback.ID))
+	p := a.Postback
+	next, exhausted := postback.Next(p.Attempts+1-p.ScheduleTries, p.ScheduleAt, a.EndedAt(), a.RetryAfter, uint64(p.ID))
 	if exhausted {
 		return AttemptResult{State: PostbackExhausted}
 	}
 	return AttemptResult{State: PostbackPending, NextAt: fromMicro(next.UnixMicro())}
 }
 
-func (a Attempt) endedAt() time.Time { return a.StartedAt.Add(a.Duration) }
+// EndedAt is when the request ended.
+func (a Attempt) EndedAt() time.Time { return a.StartedAt.Add(a.Duration) }
 
-// RecordAttempts stores attempts and what follows from each, in one transaction. A lease covers one attempt of each of
-// its postbacks. Results come in the order of the attempts.
+// LaneMove goes with the attempts of a lane into one record.
+type LaneMove struct {
+	LaneLease
+	Breaker *postback.Breaker // as it is now; nil: unchanged
+	Release bool              // somebody else may take the lane
+}
+
+// RecordAttempts stores attempts, what follows from each, and what became of their lanes, in one transaction. Results
+// come in the order of the attempts. Of a lane whose lease is gone nothing is stored.
 //
-// It may be repeated with the same attempts: what is stored already gives the same result. ErrUnknown: the database
+// It may be repeated with the same arguments: what is stored already gives the same result. ErrUnknown: the database
 // gave no clear answer; repeat. Any other error means that the database refuses one of them.
-func (g *Gateway) RecordAttempts(ctx context.Context, attempts []Attempt) ([]AttemptResult, error) {
-	if len(attempts) == 0 {
+func (g *Gateway) RecordAttempts(ctx context.Context, attempts []Attempt, moves []LaneMove) ([]AttemptResult, error) {
+	if len(attempts)+len(moves) == 0 {
 		return nil, nil
 	}
-	results := make([]AttemptResult, len(attempts))
-	postbacks, rows := make([]recordRow, len(attempts)), make([]attemptRow, len(attempts))
+	results, r := make([]AttemptResult, len(attempts)), newRecord(moves)
 	for i, a := range attempts {
-		results[i] = a.outcome()
-		postbacks[i], rows[i] = a.rows(results[i])
+		results[i] = a.Outcome()
+		r.add(a, results[i])
 	}
 	var kept map[int64]bool
 	err := g.write(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-		kept, err = saveAttempts(ctx, q, postbacks, rows)
+		kept, err = r.save(ctx, q)
 		return err
 	})
 	switch {
@@ -89,19 +102,67 @@ func (g *Gateway) RecordAttempts(ctx context.Context, attempts []Attempt) ([]Att
 	return results, nil
 }
 
-// saveAttempts moves the postbacks that are still leased to who sent them, and returns the ids of those whose attempt
-// is stored: by this call, or by an earlier one whose COMMIT gave no answer.
-func saveAttempts(ctx context.Context, q *store.Queries, postbacks []recordRow, rows []attemptRow) (map[int64]bool, error) {
-	moved, err := q.RecordPostbacks(ctx, store.Rows(postbacks))
+// record is what one transaction stores: attempts and moves, each with the lane that it stands and falls with.
+type record struct {
+	lanes     map[LaneLease]bool
+	postbacks []recordRow
+	attempts  []attemptRow
+	ofLane    []LaneLease // of the attempts
+	moves     []LaneMove
+}
+
+func newRecord(moves []LaneMove) *record {
+	r := &record{lanes: map[LaneLease]bool{}, moves: moves}
+	for _, m := range moves {
+		r.lanes[m.LaneLease] = true
+	}
+	return r
+}
+
+func (r *record) add(a Attempt, result AttemptResult) {
+	lane := LaneLease{a.Postback.Endpoint, a.Lease}
+	r.lanes[lane] = true
+	postbackRow, attemptRow := a.rows(result)
+	r.postbacks, r.attempts, r.ofLane = append(r.postbacks, postbackRow), append(r.attempts, attemptRow), append(r.ofLane, lane)
+}
+
+// save returns the ids of the postbacks whose attempt is stored: by this call, or by an earlier one whose COMMIT gave no
+// answer.
+func (r *record) save(ctx context.Context, q *store.Queries) (map[int64]bool, error) {
+	held, err := q.LockLanes(ctx, store.Rows(laneRows(slices.Collect(maps.Keys(r.lanes)))))
 	if err != nil {
 		return nil, err
 	}
-	kept := make(map[int64]bool, len(rows))
-	for _, id := range moved {
-		kept[id] = true
+	holds := make(map[LaneLease]bool, len(held))
+	for _, row := range held {
+		holds[LaneLease{Endpoint{merchant.ID(row.MerchantID), PostbackKind(row.Kind)}, row.Lease}] = true
+	}
+	kept, err := r.saveAttempts(ctx, q, holds)
+	if err != nil {
+		return nil, err
+	}
+	return kept, r.saveMoves(ctx, q, holds)
+}
+
+func (r *record) saveAttempts(ctx context.Context, q *store.Queries, holds map[LaneLease]bool) (map[int64]bool, error) {
+	var mine []recordRow
+	for i, row := range r.postbacks {
+		if holds[r.ofLane[i]] {
+			mine = append(mine, row)
+		}
+	}
+	kept := make(map[int64]bool, len(r.attempts))
+	if len(mine) > 0 {
+		moved, err := q.RecordPostbacks(ctx, store.Rows(mine))
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range moved {
+			kept[id] = true
+		}
 	}
 	var fresh, doubtful []attemptRow
-	for _, row := range rows {
+	for _, row := range r.attempts {
 		if kept[row.ID] {
 			fresh = append(fresh, row)
 		} else {
@@ -125,10 +186,52 @@ func saveAttempts(ctx context.Context, q *store.Queries, postbacks []recordRow, 
 	return kept, nil
 }
 
-// recordRow and attemptRow are named like the columns of queries/postback.sql.
+func (r *record) saveMoves(ctx context.Context, q *store.Queries, holds map[LaneLease]bool) error {
+	var breakers []breakerRow
+	var released []LaneLease
+	for _, m := range r.moves {
+		if !holds[m.LaneLease] {
+			continue
+		}
+		if b := m.Breaker; b != nil {
+			breakers = append(breakers, breakerRow{
+				int64(m.Endpoint.MerchantID), string(m.Endpoint.Kind), string(b.State), b.Reason, min(b.Failures, math.MaxInt16),
+				micros(b.ChangedAt), b.ProbeID, micros(b.ProbeAt), micros(b.ProbedAt),
+			})
+		}
+		if m.Release {
+			released = append(released, m.LaneLease)
+		}
+	}
+	if len(breakers) > 0 {
+		if err := q.MoveLanes(ctx, store.Rows(breakers)); err != nil {
+			return err
+		}
+	}
+	if len(released) == 0 {
+		return nil
+	}
+	return q.ReleaseLanes(ctx, store.Rows(laneRows(released)))
+}
+
+// micros is a time as stored where 0 means none, sometime reads it.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func sometime(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return fromMicro(us)
+}
+
+// recordRow, attemptRow and breakerRow are named like the columns of queries/postback.sql.
 type recordRow struct {
 	ID      int64  `json:"id"`
-	Lease   int64  `json:"lease"`
 	Number  int    `json:"number"`
 	State   string `json:"state"`
 	NextAt  int64  `json:"next_at"`
@@ -150,11 +253,23 @@ type attemptRow struct {
 	RetryAt   *int64 `json:"retry_at"`
 }
 
+type breakerRow struct {
+	MerchantID int64  `json:"merchant_id"`
+	Kind       string `json:"kind"`
+	State      string `json:"state"`
+	Reason     string `json:"reason"`
+	Failures   int    `json:"failures"`
+	ChangedAt  int64  `json:"changed_at"`
+	ProbeID    int64  `json:"probe_id"`
+	ProbeAt    int64  `json:"probe_at"`
+	ProbedAt   int64  `json:"probed_at"`
+}
+
 func (a Attempt) rows(result AttemptResult) (recordRow, attemptRow) {
-	p, number, ended := a.Postback, a.Postback.Attempts+1, a.endedAt().UnixMicro()
-	record := recordRow{ID: p.ID, Lease: p.Lease, Number: number, State: string(result.State), NextAt: ended, EndedAt: &ended}
+	p, number, ended := a.Postback, a.Postback.Attempts+1, a.EndedAt().UnixMicro()
+	record := recordRow{ID: p.ID, Number: number, State: string(result.State), NextAt: ended, EndedAt: &ended}
 	attempt := attemptRow{
-		ID: p.ID, Number: number, Lease: p.Lease, StartedAt: a.StartedAt.UnixMicro(), Duration: a.Duration.Microseconds(),
+		ID: p.ID, Number: number, Lease: a.Lease, StartedAt: a.StartedAt.UnixMicro(), Duration: a.Duration.Microseconds(),
 		Address: a.Address, TLS: a.TLS, Status: a.Status, Failure: a.Failure, Error: plainText(a.Error, maxAttemptError),
 		Answer: hex.EncodeToString(a.Answer[:min(len(a.Answer), maxAttemptAnswer)]),
 	}

@@ -220,8 +220,8 @@ func (g *Gateway) commitBatch(items []*item) error {
 			if ambiguous > 0 {
 				g.watchers.unsure()
 			}
-			if wrote && g.opts.OnPostback != nil {
-				g.opts.OnPostback()
+			if len(wrote) > 0 && g.opts.OnPostback != nil {
+				g.opts.OnPostback(wrote)
 			}
 			return nil
 		case errors.Is(err, store.ErrFatal):

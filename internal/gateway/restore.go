@@ -33,7 +33,7 @@ func Restore(ctx context.Context, s *store.Store, keys *keyring.Keyring, b *stor
 			return fmt.Errorf("begin recovery: %w", err)
 		}
 		// Leases belong to servers that aren't there any more.
-		if _, err := q.DropLeases(ctx, now.UnixMicro()); err != nil {
+		if _, err := q.DropLeases(ctx); err != nil {
 			return fmt.Errorf("drop leases: %w", err)
 		}
 		return nil

@@ -1055,7 +1055,7 @@ func (q *Queries) GetMerchant(ctx context.Context, slug string) (Merchant, error
 }
 
 const getPostback = `-- name: GetPostback :one
-SELECT id, merchant_id, kind, subject_id, webhook_id, body, state, attempts, next_at, schedule_at, schedule_tries, lease, created_at, ended_at FROM postback WHERE kind = $1 AND subject_id = $2
+SELECT id, merchant_id, kind, subject_id, webhook_id, body, state, attempts, next_at, schedule_at, schedule_tries, created_at, ended_at FROM postback WHERE kind = $1 AND subject_id = $2
 `
 
 type GetPostbackParams struct {
@@ -1078,7 +1078,6 @@ func (q *Queries) GetPostback(ctx context.Context, arg GetPostbackParams) (Postb
 		&i.NextAt,
 		&i.ScheduleAt,
 		&i.ScheduleTries,
-		&i.Lease,
 		&i.CreatedAt,
 		&i.EndedAt,
 	)

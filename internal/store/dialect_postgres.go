@@ -98,3 +98,10 @@ func isNetwork(err error) bool {
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
+
+// Clock is the time of the PostgreSQL server, which all instances share.
+func Clock(ctx context.Context, q *Queries) (time.Time, error) {
+	var us int64
+	err := q.db.QueryRowContext(ctx, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)").Scan(&us)
+	return time.UnixMicro(us).UTC(), err
+}

@@ -162,17 +162,19 @@ func (t *turnstile) close() error { return t.f.Close() }
 var (
 	recordset = regexp.MustCompile(`json_to_recordset\(CAST\(\$(\d+) AS json\)\) AS (\w+)\(([^)]*)\)`)
 	parameter = regexp.MustCompile(`\$(\d+)`)
-	rowLock   = regexp.MustCompile(`(?i)\s+FOR UPDATE( SKIP LOCKED)?`)
+	rowLock   = regexp.MustCompile(`(?i)\s+FOR UPDATE( OF \w+)?( SKIP LOCKED)?`)
+	anyOf     = regexp.MustCompile(`= ANY\(ARRAY\(([^()]*)\)\)`)
 )
 
-// sqliteText swaps what SQLite spells otherwise: a batch becomes what source says, $n becomes ?n, and row locks go,
-// because there is one writer.
+// sqliteText swaps what SQLite spells otherwise: a batch becomes what source says, = ANY(ARRAY(…)) becomes IN (…), $n
+// becomes ?n, and row locks go, because there is one writer.
 func sqliteText(query string, source func(parameter, alias string, columns []string) string) string {
 	text := recordset.ReplaceAllStringFunc(query, func(match string) string {
 		part := recordset.FindStringSubmatch(match)
 		return source("$"+part[1], part[2], columnNames(part[3]))
 	})
-	return parameter.ReplaceAllString(rowLock.ReplaceAllString(text, ""), "?$1")
+	text = anyOf.ReplaceAllString(rowLock.ReplaceAllString(text, ""), "IN ($1)")
+	return parameter.ReplaceAllString(text, "?$1")
 }
 
 func columnNames(definitions string) []string {

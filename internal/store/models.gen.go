@@ -140,7 +140,6 @@ type Postback struct {
 	NextAt        int64
 	ScheduleAt    int64
 	ScheduleTries int16
-	Lease         int64
 	CreatedAt     int64
 	EndedAt       sql.NullInt64
 }

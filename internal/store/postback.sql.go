@@ -7,6 +7,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 )
 
 const countUndelivered = `-- name: CountUndelivered :one
@@ -30,17 +31,63 @@ func (q *Queries) CountUndelivered(ctx context.Context) (CountUndeliveredRow, er
 }
 
 const dropLeases = `-- name: DropLeases :execrows
-UPDATE postback SET lease = 0, next_at = $1
-WHERE state = 'pending' AND merchant_id > 0 AND lease <> 0
+UPDATE endpoint SET lease = 0, lease_until = 0 WHERE lease <> 0
 `
 
-// merchant_id > 0 says nothing new: it makes SQLite take the index of what is due and not the table.
-func (q *Queries) DropLeases(ctx context.Context, now int64) (int64, error) {
-	result, err := q.db.ExecContext(ctx, dropLeases, now)
+func (q *Queries) DropLeases(ctx context.Context) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropLeases)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const exhaustPostbacks = `-- name: ExhaustPostbacks :many
+UPDATE postback SET state = 'exhausted', ended_at = $1
+WHERE postback.state = 'pending' AND postback.id = ANY(ARRAY(
+  SELECT q.id FROM postback q
+  WHERE q.state = 'pending' AND q.merchant_id = $2 AND q.kind = $3 AND q.schedule_at <= $4
+  ORDER BY q.next_at LIMIT $5
+))
+RETURNING postback.id
+`
+
+type ExhaustPostbacksParams struct {
+	Now        sql.NullInt64
+	MerchantID int64
+	Kind       string
+	Before     int64
+	Most       int32
+}
+
+// Gives up what has waited in a lane for longer than its schedule, so many at once.
+func (q *Queries) ExhaustPostbacks(ctx context.Context, arg ExhaustPostbacksParams) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, exhaustPostbacks,
+		arg.Now,
+		arg.MerchantID,
+		arg.Kind,
+		arg.Before,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const findPostbackAttempts = `-- name: FindPostbackAttempts :many
@@ -74,6 +121,104 @@ func (q *Queries) FindPostbackAttempts(ctx context.Context, batch Batch) ([]int6
 	return items, nil
 }
 
+const getFreshPostback = `-- name: GetFreshPostback :one
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+FROM postback p
+WHERE p.state = 'pending' AND p.merchant_id = $1 AND p.kind = $2 AND p.next_at > $3
+  AND p.next_at <= $4 AND p.attempts = 0
+ORDER BY p.next_at LIMIT 1
+`
+
+type GetFreshPostbackParams struct {
+	MerchantID int64
+	Kind       string
+	After      int64
+	Now        int64
+}
+
+type GetFreshPostbackRow struct {
+	ID            int64
+	MerchantID    int64
+	Kind          string
+	SubjectID     int64
+	WebhookID     string
+	Body          string
+	Attempts      int16
+	ScheduleAt    int64
+	ScheduleTries int16
+}
+
+// The first postback that came after a time and was never tried.
+func (q *Queries) GetFreshPostback(ctx context.Context, arg GetFreshPostbackParams) (GetFreshPostbackRow, error) {
+	row := q.db.QueryRowContext(ctx, getFreshPostback,
+		arg.MerchantID,
+		arg.Kind,
+		arg.After,
+		arg.Now,
+	)
+	var i GetFreshPostbackRow
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Kind,
+		&i.SubjectID,
+		&i.WebhookID,
+		&i.Body,
+		&i.Attempts,
+		&i.ScheduleAt,
+		&i.ScheduleTries,
+	)
+	return i, err
+}
+
+const getProbe = `-- name: GetProbe :one
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+FROM postback p
+WHERE p.id = $1 AND p.state = 'pending' AND p.merchant_id = $2 AND p.kind = $3 AND p.next_at <= $4
+`
+
+type GetProbeParams struct {
+	ID         int64
+	MerchantID int64
+	Kind       string
+	Now        int64
+}
+
+type GetProbeRow struct {
+	ID            int64
+	MerchantID    int64
+	Kind          string
+	SubjectID     int64
+	WebhookID     string
+	Body          string
+	Attempts      int16
+	ScheduleAt    int64
+	ScheduleTries int16
+}
+
+// What an open lane is probed with next, if it is still to be sent.
+func (q *Queries) GetProbe(ctx context.Context, arg GetProbeParams) (GetProbeRow, error) {
+	row := q.db.QueryRowContext(ctx, getProbe,
+		arg.ID,
+		arg.MerchantID,
+		arg.Kind,
+		arg.Now,
+	)
+	var i GetProbeRow
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Kind,
+		&i.SubjectID,
+		&i.WebhookID,
+		&i.Body,
+		&i.Attempts,
+		&i.ScheduleAt,
+		&i.ScheduleTries,
+	)
+	return i, err
+}
+
 const insertPostbackAttempts = `-- name: InsertPostbackAttempts :exec
 INSERT INTO postback_attempt (postback_id, number, lease, started_at, duration, address, tls, status, failure, error, answer, next_at)
 SELECT j.id, j.number, j.lease, j.started_at, j.duration, j.address, j.tls, j.status, j.failure, j.error, decode(j.answer, 'hex'), j.retry_at
@@ -86,145 +231,58 @@ func (q *Queries) InsertPostbackAttempts(ctx context.Context, batch Batch) error
 	return err
 }
 
-const leasePostbacks = `-- name: LeasePostbacks :many
-UPDATE postback SET lease = $1, next_at = $2
-FROM json_to_recordset(CAST($4 AS json)) AS j(id bigint)
-WHERE postback.id = j.id AND postback.state = 'pending' AND postback.next_at <= $3
-RETURNING postback.id
+const leaseLanes = `-- name: LeaseLanes :many
+INSERT INTO endpoint (merchant_id, kind, lease, lease_until)
+SELECT j.merchant_id, j.kind, j.lease, CAST($1 AS bigint)
+FROM json_to_recordset(CAST($2 AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+WHERE true
+ON CONFLICT (merchant_id, kind) DO UPDATE SET lease = excluded.lease, lease_until = excluded.lease_until
+WHERE endpoint.state <> 'paused' AND (endpoint.lease_until <= $3 OR endpoint.lease = excluded.lease)
+RETURNING endpoint.merchant_id, endpoint.kind, endpoint.lease, endpoint.state, endpoint.reason, endpoint.failures,
+  endpoint.changed_at, endpoint.probe_id, endpoint.probe_at, endpoint.probed_at
 `
 
-type LeasePostbacksParams struct {
-	Lease       int64
-	LeasedUntil int64
-	Now         int64
-	Batch       Batch
-}
-
-// The conditions repeat what the lock has made sure of, so that no engine's reading of SKIP LOCKED matters.
-func (q *Queries) LeasePostbacks(ctx context.Context, arg LeasePostbacksParams) ([]int64, error) {
-	rows, err := q.db.QueryContext(ctx, leasePostbacks,
-		arg.Lease,
-		arg.LeasedUntil,
-		arg.Now,
-		arg.Batch,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listEndpoints = `-- name: ListEndpoints :many
-
-WITH RECURSIVE hop (merchant_id) AS (
-  SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending'
-  UNION ALL
-  SELECT (SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending' AND p.merchant_id > hop.merchant_id)
-  FROM hop WHERE hop.merchant_id IS NOT NULL
-)
-SELECT CAST(hop.merchant_id AS bigint) AS merchant_id, k.kind, CAST(COALESCE((
-  SELECT p.next_at FROM postback p
-  WHERE p.state = 'pending' AND p.merchant_id = hop.merchant_id AND p.kind = k.kind
-  ORDER BY p.next_at LIMIT 1
-), -1) AS bigint) AS next_at
-FROM hop CROSS JOIN (SELECT 'deposit' AS kind UNION ALL SELECT 'withdrawal' AS kind) k
-WHERE hop.merchant_id IS NOT NULL
-`
-
-type ListEndpointsRow struct {
-	MerchantID int64
-	Kind       string
-	NextAt     int64
-}
-
-// Delivery of postbacks. An endpoint is a merchant and a kind: deposits and withdrawals may go to different addresses.
-// What looks long-winded here keeps PostgreSQL from scanning the table once its statistics tempt it to.
-// The endpoints with undelivered postbacks and when the first of each is due. It hops over the index from merchant to
-// merchant, so it costs as much as there are such merchants, however many postbacks wait.
-func (q *Queries) ListEndpoints(ctx context.Context) ([]ListEndpointsRow, error) {
-	rows, err := q.db.QueryContext(ctx, listEndpoints)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ListEndpointsRow
-	for rows.Next() {
-		var i ListEndpointsRow
-		if err := rows.Scan(&i.MerchantID, &i.Kind, &i.NextAt); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const lockDuePostbacks = `-- name: LockDuePostbacks :many
-SELECT id, subject_id, webhook_id, body, attempts, created_at
-FROM postback
-WHERE state = 'pending' AND merchant_id = $1 AND kind = $2 AND next_at <= $3
-ORDER BY next_at
-LIMIT $4
-FOR UPDATE SKIP LOCKED
-`
-
-type LockDuePostbacksParams struct {
-	MerchantID int64
-	Kind       string
+type LeaseLanesParams struct {
+	LeaseUntil int64
+	Batch      Batch
 	Now        int64
-	Most       int32
 }
 
-type LockDuePostbacksRow struct {
-	ID        int64
-	SubjectID int64
-	WebhookID string
-	Body      string
-	Attempts  int16
-	CreatedAt int64
+type LeaseLanesRow struct {
+	MerchantID int64
+	Kind       string
+	Lease      int64
+	State      string
+	Reason     string
+	Failures   int16
+	ChangedAt  int64
+	ProbeID    int64
+	ProbeAt    int64
+	ProbedAt   int64
 }
 
-func (q *Queries) LockDuePostbacks(ctx context.Context, arg LockDuePostbacksParams) ([]LockDuePostbacksRow, error) {
-	rows, err := q.db.QueryContext(ctx, lockDuePostbacks,
-		arg.MerchantID,
-		arg.Kind,
-		arg.Now,
-		arg.Most,
-	)
+// Takes lanes that nobody has, or renews leases; an endpoint's row is made by its first lease. The rows come sorted, so
+// that two of these can't wait for each other.
+func (q *Queries) LeaseLanes(ctx context.Context, arg LeaseLanesParams) ([]LeaseLanesRow, error) {
+	rows, err := q.db.QueryContext(ctx, leaseLanes, arg.LeaseUntil, arg.Batch, arg.Now)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []LockDuePostbacksRow
+	var items []LeaseLanesRow
 	for rows.Next() {
-		var i LockDuePostbacksRow
+		var i LeaseLanesRow
 		if err := rows.Scan(
-			&i.ID,
-			&i.SubjectID,
-			&i.WebhookID,
-			&i.Body,
-			&i.Attempts,
-			&i.CreatedAt,
+			&i.MerchantID,
+			&i.Kind,
+			&i.Lease,
+			&i.State,
+			&i.Reason,
+			&i.Failures,
+			&i.ChangedAt,
+			&i.ProbeID,
+			&i.ProbeAt,
+			&i.ProbedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -239,10 +297,225 @@ func (q *Queries) LockDuePostbacks(ctx context.Context, arg LockDuePostbacksPara
 	return items, nil
 }
 
+const listDuePostbacks = `-- name: ListDuePostbacks :many
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+CROSS JOIN endpoint e
+CROSS JOIN postback p
+WHERE e.merchant_id = j.merchant_id AND e.kind = j.kind AND e.lease = j.lease AND e.state <> 'paused' AND p.id = ANY(ARRAY(
+  SELECT q.id FROM postback q
+  WHERE q.state = 'pending' AND q.merchant_id = j.merchant_id AND q.kind = j.kind AND q.next_at <= $2
+  ORDER BY q.next_at LIMIT $3
+))
+`
+
+type ListDuePostbacksParams struct {
+	Batch Batch
+	Now   int64
+	Most  int32
+}
+
+type ListDuePostbacksRow struct {
+	ID            int64
+	MerchantID    int64
+	Kind          string
+	SubjectID     int64
+	WebhookID     string
+	Body          string
+	Attempts      int16
+	ScheduleAt    int64
+	ScheduleTries int16
+}
+
+// The due postbacks of lanes, at most so many of each, those that are due longest first; none where the lease is gone or
+// the endpoint paused.
+func (q *Queries) ListDuePostbacks(ctx context.Context, arg ListDuePostbacksParams) ([]ListDuePostbacksRow, error) {
+	rows, err := q.db.QueryContext(ctx, listDuePostbacks, arg.Batch, arg.Now, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListDuePostbacksRow
+	for rows.Next() {
+		var i ListDuePostbacksRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.MerchantID,
+			&i.Kind,
+			&i.SubjectID,
+			&i.WebhookID,
+			&i.Body,
+			&i.Attempts,
+			&i.ScheduleAt,
+			&i.ScheduleTries,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listLanes = `-- name: ListLanes :many
+
+WITH RECURSIVE hop (merchant_id) AS (
+  SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending'
+  UNION ALL
+  SELECT (SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending' AND p.merchant_id > hop.merchant_id)
+  FROM hop WHERE hop.merchant_id IS NOT NULL
+)
+SELECT CAST(hop.merchant_id AS bigint) AS merchant_id, k.kind, COALESCE(e.state, 'closed') AS state,
+  COALESCE(e.probe_at, 0) AS probe_at, COALESCE(e.lease, 0) AS lease, COALESCE(e.lease_until, 0) AS lease_until,
+  CAST(COALESCE((
+    SELECT p.next_at FROM postback p
+    WHERE p.state = 'pending' AND p.merchant_id = hop.merchant_id AND p.kind = k.kind
+    ORDER BY p.next_at LIMIT 1
+  ), -1) AS bigint) AS next_at,
+  CAST(CASE WHEN e.state = 'open' AND e.probed_at <= $1 THEN COALESCE((
+    SELECT p.next_at FROM postback p
+    WHERE p.state = 'pending' AND p.merchant_id = e.merchant_id AND p.kind = e.kind AND p.next_at > e.probed_at AND p.attempts = 0
+    ORDER BY p.next_at LIMIT 1
+  ), -1) ELSE -1 END AS bigint) AS fresh_at
+FROM hop CROSS JOIN (SELECT 'deposit' AS kind UNION ALL SELECT 'withdrawal' AS kind) k
+LEFT JOIN endpoint e ON e.merchant_id = hop.merchant_id AND e.kind = k.kind
+WHERE hop.merchant_id IS NOT NULL
+`
+
+type ListLanesRow struct {
+	MerchantID int64
+	Kind       string
+	State      string
+	ProbeAt    int64
+	Lease      int64
+	LeaseUntil int64
+	NextAt     int64
+	FreshAt    int64
+}
+
+// Delivery of postbacks. A lane is an endpoint: a merchant and a kind, as deposits and withdrawals may go to different
+// addresses. What looks long-winded here keeps PostgreSQL from scanning the table once its statistics tempt it to.
+// The lanes with undelivered postbacks: their breaker, when the first postback is due (-1: none), and for one that is
+// open since fresh_before without a probe, when the first came that was never tried (-1: none). It hops over the index
+// from merchant to merchant, so it costs as much as there are such merchants, however many postbacks wait.
+func (q *Queries) ListLanes(ctx context.Context, freshBefore int64) ([]ListLanesRow, error) {
+	rows, err := q.db.QueryContext(ctx, listLanes, freshBefore)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLanesRow
+	for rows.Next() {
+		var i ListLanesRow
+		if err := rows.Scan(
+			&i.MerchantID,
+			&i.Kind,
+			&i.State,
+			&i.ProbeAt,
+			&i.Lease,
+			&i.LeaseUntil,
+			&i.NextAt,
+			&i.FreshAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockFreeLane = `-- name: LockFreeLane :one
+SELECT e.merchant_id, e.kind FROM endpoint e
+WHERE e.merchant_id = $1 AND e.kind = $2 AND e.lease_until <= $3
+FOR UPDATE SKIP LOCKED
+`
+
+type LockFreeLaneParams struct {
+	MerchantID int64
+	Kind       string
+	Now        int64
+}
+
+type LockFreeLaneRow struct {
+	MerchantID int64
+	Kind       string
+}
+
+// A lane that nobody sends in; it stays so until the transaction ends.
+func (q *Queries) LockFreeLane(ctx context.Context, arg LockFreeLaneParams) (LockFreeLaneRow, error) {
+	row := q.db.QueryRowContext(ctx, lockFreeLane, arg.MerchantID, arg.Kind, arg.Now)
+	var i LockFreeLaneRow
+	err := row.Scan(&i.MerchantID, &i.Kind)
+	return i, err
+}
+
+const lockLanes = `-- name: LockLanes :many
+SELECT e.merchant_id, e.kind, e.lease
+FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+CROSS JOIN endpoint e
+WHERE e.merchant_id = j.merchant_id AND e.kind = j.kind AND e.lease = j.lease
+ORDER BY e.merchant_id, e.kind
+FOR UPDATE OF e
+`
+
+type LockLanesRow struct {
+	MerchantID int64
+	Kind       string
+	Lease      int64
+}
+
+// Which of these leases still hold; nobody can take their lanes until the transaction ends.
+func (q *Queries) LockLanes(ctx context.Context, batch Batch) ([]LockLanesRow, error) {
+	rows, err := q.db.QueryContext(ctx, lockLanes, batch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockLanesRow
+	for rows.Next() {
+		var i LockLanesRow
+		if err := rows.Scan(&i.MerchantID, &i.Kind, &i.Lease); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const moveLanes = `-- name: MoveLanes :exec
+UPDATE endpoint SET state = j.state, reason = j.reason, failures = j.failures, changed_at = j.changed_at,
+  probe_id = j.probe_id, probe_at = j.probe_at, probed_at = j.probed_at
+FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, state text, reason text, failures smallint, changed_at bigint, probe_id bigint, probe_at bigint, probed_at bigint)
+WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoint.state <> 'paused'
+`
+
+// What became of breakers. Only a person ends a pause.
+func (q *Queries) MoveLanes(ctx context.Context, batch Batch) error {
+	_, err := q.db.ExecContext(ctx, moveLanes, batch)
+	return err
+}
+
 const recordPostbacks = `-- name: RecordPostbacks :many
-UPDATE postback SET state = j.state, attempts = j.number, next_at = j.next_at, lease = 0, ended_at = j.ended_at
-FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, lease bigint, number smallint, state text, next_at bigint, ended_at bigint)
-WHERE postback.id = j.id AND postback.state = 'pending' AND postback.lease = j.lease AND postback.attempts = j.number - 1
+UPDATE postback SET state = j.state, attempts = j.number, next_at = j.next_at, ended_at = j.ended_at
+FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, state text, next_at bigint, ended_at bigint)
+WHERE postback.id = j.id AND postback.state = 'pending' AND postback.attempts = j.number - 1
 RETURNING postback.id
 `
 
@@ -267,4 +540,15 @@ func (q *Queries) RecordPostbacks(ctx context.Context, batch Batch) ([]int64, er
 		return nil, err
 	}
 	return items, nil
+}
+
+const releaseLanes = `-- name: ReleaseLanes :exec
+UPDATE endpoint SET lease = 0, lease_until = 0
+FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoint.lease = j.lease
+`
+
+func (q *Queries) ReleaseLanes(ctx context.Context, batch Batch) error {
+	_, err := q.db.ExecContext(ctx, releaseLanes, batch)
+	return err
 }

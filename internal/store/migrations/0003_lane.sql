@@ -44,7 +44,6 @@ CREATE TABLE postback_next (
   next_at        bigint NOT NULL,
   schedule_at    bigint NOT NULL,
   schedule_tries smallint NOT NULL DEFAULT 0,
-  lease          bigint NOT NULL DEFAULT 0,
   created_at     bigint NOT NULL,
   ended_at       bigint,
   UNIQUE (kind, subject_id),

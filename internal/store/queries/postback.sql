@@ -1,47 +1,99 @@
--- Delivery of postbacks. An endpoint is a merchant and a kind: deposits and withdrawals may go to different addresses.
--- What looks long-winded here keeps PostgreSQL from scanning the table once its statistics tempt it to.
+-- Delivery of postbacks. A lane is an endpoint: a merchant and a kind, as deposits and withdrawals may go to different
+-- addresses. What looks long-winded here keeps PostgreSQL from scanning the table once its statistics tempt it to.
 
--- name: ListEndpoints :many
--- The endpoints with undelivered postbacks and when the first of each is due. It hops over the index from merchant to
--- merchant, so it costs as much as there are such merchants, however many postbacks wait.
+-- name: ListLanes :many
+-- The lanes with undelivered postbacks: their breaker, when the first postback is due (-1: none), and for one that is
+-- open since fresh_before without a probe, when the first came that was never tried (-1: none). It hops over the index
+-- from merchant to merchant, so it costs as much as there are such merchants, however many postbacks wait.
 WITH RECURSIVE hop (merchant_id) AS (
   SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending'
   UNION ALL
   SELECT (SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending' AND p.merchant_id > hop.merchant_id)
   FROM hop WHERE hop.merchant_id IS NOT NULL
 )
-SELECT CAST(hop.merchant_id AS bigint) AS merchant_id, k.kind, CAST(COALESCE((
-  SELECT p.next_at FROM postback p
-  WHERE p.state = 'pending' AND p.merchant_id = hop.merchant_id AND p.kind = k.kind
-  ORDER BY p.next_at LIMIT 1
-), -1) AS bigint) AS next_at
+SELECT CAST(hop.merchant_id AS bigint) AS merchant_id, k.kind, COALESCE(e.state, 'closed') AS state,
+  COALESCE(e.probe_at, 0) AS probe_at, COALESCE(e.lease, 0) AS lease, COALESCE(e.lease_until, 0) AS lease_until,
+  CAST(COALESCE((
+    SELECT p.next_at FROM postback p
+    WHERE p.state = 'pending' AND p.merchant_id = hop.merchant_id AND p.kind = k.kind
+    ORDER BY p.next_at LIMIT 1
+  ), -1) AS bigint) AS next_at,
+  CAST(CASE WHEN e.state = 'open' AND e.probed_at <= sqlc.arg(fresh_before) THEN COALESCE((
+    SELECT p.next_at FROM postback p
+    WHERE p.state = 'pending' AND p.merchant_id = e.merchant_id AND p.kind = e.kind AND p.next_at > e.probed_at AND p.attempts = 0
+    ORDER BY p.next_at LIMIT 1
+  ), -1) ELSE -1 END AS bigint) AS fresh_at
 FROM hop CROSS JOIN (SELECT 'deposit' AS kind UNION ALL SELECT 'withdrawal' AS kind) k
+LEFT JOIN endpoint e ON e.merchant_id = hop.merchant_id AND e.kind = k.kind
 WHERE hop.merchant_id IS NOT NULL;
 
--- name: LockDuePostbacks :many
-SELECT id, subject_id, webhook_id, body, attempts, created_at
-FROM postback
-WHERE state = 'pending' AND merchant_id = sqlc.arg(merchant_id) AND kind = sqlc.arg(kind) AND next_at <= sqlc.arg(now)
-ORDER BY next_at
-LIMIT sqlc.arg(most)
-FOR UPDATE SKIP LOCKED;
+-- name: LeaseLanes :many
+-- Takes lanes that nobody has, or renews leases; an endpoint's row is made by its first lease. The rows come sorted, so
+-- that two of these can't wait for each other.
+INSERT INTO endpoint (merchant_id, kind, lease, lease_until)
+SELECT j.merchant_id, j.kind, j.lease, CAST(sqlc.arg(lease_until) AS bigint)
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+WHERE true
+ON CONFLICT (merchant_id, kind) DO UPDATE SET lease = excluded.lease, lease_until = excluded.lease_until
+WHERE endpoint.state <> 'paused' AND (endpoint.lease_until <= sqlc.arg(now) OR endpoint.lease = excluded.lease)
+RETURNING endpoint.merchant_id, endpoint.kind, endpoint.lease, endpoint.state, endpoint.reason, endpoint.failures,
+  endpoint.changed_at, endpoint.probe_id, endpoint.probe_at, endpoint.probed_at;
 
--- name: LeasePostbacks :many
--- The conditions repeat what the lock has made sure of, so that no engine's reading of SKIP LOCKED matters.
-UPDATE postback SET lease = sqlc.arg(lease), next_at = sqlc.arg(leased_until)
-FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint)
-WHERE postback.id = j.id AND postback.state = 'pending' AND postback.next_at <= sqlc.arg(now)
-RETURNING postback.id;
+-- name: ListDuePostbacks :many
+-- The due postbacks of lanes, at most so many of each, those that are due longest first; none where the lease is gone or
+-- the endpoint paused.
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+CROSS JOIN endpoint e
+CROSS JOIN postback p
+WHERE e.merchant_id = j.merchant_id AND e.kind = j.kind AND e.lease = j.lease AND e.state <> 'paused' AND p.id = ANY(ARRAY(
+  SELECT q.id FROM postback q
+  WHERE q.state = 'pending' AND q.merchant_id = j.merchant_id AND q.kind = j.kind AND q.next_at <= sqlc.arg(now)
+  ORDER BY q.next_at LIMIT sqlc.arg(most)
+));
+
+-- name: GetProbe :one
+-- What an open lane is probed with next, if it is still to be sent.
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+FROM postback p
+WHERE p.id = sqlc.arg(id) AND p.state = 'pending' AND p.merchant_id = sqlc.arg(merchant_id) AND p.kind = sqlc.arg(kind) AND p.next_at <= sqlc.arg(now);
+
+-- name: GetFreshPostback :one
+-- The first postback that came after a time and was never tried.
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+FROM postback p
+WHERE p.state = 'pending' AND p.merchant_id = sqlc.arg(merchant_id) AND p.kind = sqlc.arg(kind) AND p.next_at > sqlc.arg(after)
+  AND p.next_at <= sqlc.arg(now) AND p.attempts = 0
+ORDER BY p.next_at LIMIT 1;
 
 -- name: DropLeases :execrows
--- merchant_id > 0 says nothing new: it makes SQLite take the index of what is due and not the table.
-UPDATE postback SET lease = 0, next_at = sqlc.arg(now)
-WHERE state = 'pending' AND merchant_id > 0 AND lease <> 0;
+UPDATE endpoint SET lease = 0, lease_until = 0 WHERE lease <> 0;
+
+-- name: LockLanes :many
+-- Which of these leases still hold; nobody can take their lanes until the transaction ends.
+SELECT e.merchant_id, e.kind, e.lease
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+CROSS JOIN endpoint e
+WHERE e.merchant_id = j.merchant_id AND e.kind = j.kind AND e.lease = j.lease
+ORDER BY e.merchant_id, e.kind
+FOR UPDATE OF e;
+
+-- name: MoveLanes :exec
+-- What became of breakers. Only a person ends a pause.
+UPDATE endpoint SET state = j.state, reason = j.reason, failures = j.failures, changed_at = j.changed_at,
+  probe_id = j.probe_id, probe_at = j.probe_at, probed_at = j.probed_at
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, state text, reason text, failures smallint, changed_at bigint, probe_id bigint, probe_at bigint, probed_at bigint)
+WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoint.state <> 'paused';
+
+-- name: ReleaseLanes :exec
+UPDATE endpoint SET lease = 0, lease_until = 0
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoint.lease = j.lease;
 
 -- name: RecordPostbacks :many
-UPDATE postback SET state = j.state, attempts = j.number, next_at = j.next_at, lease = 0, ended_at = j.ended_at
-FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, lease bigint, number smallint, state text, next_at bigint, ended_at bigint)
-WHERE postback.id = j.id AND postback.state = 'pending' AND postback.lease = j.lease AND postback.attempts = j.number - 1
+UPDATE postback SET state = j.state, attempts = j.number, next_at = j.next_at, ended_at = j.ended_at
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, number smallint, state text, next_at bigint, ended_at bigint)
+WHERE postback.id = j.id AND postback.state = 'pending' AND postback.attempts = j.number - 1
 RETURNING postback.id;
 
 -- name: InsertPostbackAttempts :exec
@@ -56,6 +108,22 @@ SELECT a.postback_id
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, number smallint, lease bigint)
 CROSS JOIN postback_attempt a
 WHERE a.postback_id = j.id AND a.number = j.number AND a.lease = j.lease;
+
+-- name: LockFreeLane :one
+-- A lane that nobody sends in; it stays so until the transaction ends.
+SELECT e.merchant_id, e.kind FROM endpoint e
+WHERE e.merchant_id = sqlc.arg(merchant_id) AND e.kind = sqlc.arg(kind) AND e.lease_until <= sqlc.arg(now)
+FOR UPDATE SKIP LOCKED;
+
+-- name: ExhaustPostbacks :many
+-- Gives up what has waited in a lane for longer than its schedule, so many at once.
+UPDATE postback SET state = 'exhausted', ended_at = sqlc.arg(now)
+WHERE postback.state = 'pending' AND postback.id = ANY(ARRAY(
+  SELECT q.id FROM postback q
+  WHERE q.state = 'pending' AND q.merchant_id = sqlc.arg(merchant_id) AND q.kind = sqlc.arg(kind) AND q.schedule_at <= sqlc.arg(before)
+  ORDER BY q.next_at LIMIT sqlc.arg(most)
+))
+RETURNING postback.id;
 
 -- name: CountUndelivered :one
 SELECT count(*) AS pending, CAST(COALESCE(min(p.created_at), 0) AS bigint) AS oldest_at,
