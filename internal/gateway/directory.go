@@ -459,3 +459,13 @@ func (l *loader) otherRows(ctx context.Context) error {
 }
 
 func fromMicro(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// EndpointSettings are what an operator set for an endpoint; zero values mean the defaults.
+type EndpointSettings struct {
+	Concurrency int // requests open at once
+	Rate        int // requests a second
+	CA, Pin     string
+}
+
+// EndpointSettings are those of an endpoint.
+func (d *Directory) EndpointSettings(Endpoint) EndpointSettings { return EndpointSettings{} }

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/postback"
@@ -17,17 +18,26 @@ import (
 const (
 	// RequestLimit is when a request ends, whatever the receiver does.
 	RequestLimit = 15 * time.Second
-	// MinLeaseLeft is how much of its lease a postback needs for a request to start.
+	// MinLeaseLeft is how much of its lease a lane needs for a request to start.
 	MinLeaseLeft = 20 * time.Second
 	// DefaultConcurrency bounds the open requests of one process.
 	DefaultConcurrency = 256
 	// DefaultPerEndpoint bounds the open requests to one endpoint.
 	DefaultPerEndpoint = 32
 
-	leaseSize  = 100 // postbacks of one lease, at most
-	recordSize = 100 // attempts of one record, at most
+	// renewAt is how much of its lease a lane that is sent in has left when it is renewed.
+	renewAt = 30 * time.Second
+	// recordSize bounds the attempts of one record.
+	recordSize = 250
+	// maxQueued bounds the postbacks that are read and wait to be sent.
+	maxQueued = 4096
 	// faultPause keeps a database that fails from being asked in a tight loop.
 	faultPause = time.Second
+	// exhaustEvery is how often lanes that nothing is sent in are looked through for what is too old.
+	exhaustEvery = time.Minute
+	// lookShare is how much longer it is between two looks for due lanes than one takes: with very many lanes that bounds
+	// what looking costs.
+	lookShare = 4
 )
 
 // Config of a Lane. Gateway, Send and Now are required.
@@ -39,7 +49,8 @@ type Config struct {
 	Now         func() time.Time // the same clock as the gateway's
 	Logger      *slog.Logger
 	Concurrency int // 0: DefaultConcurrency
-	PerEndpoint int // 0: DefaultPerEndpoint
+	PerEndpoint int // of endpoints for which nothing is set; 0: DefaultPerEndpoint
+	Rate        int // requests a second of this process; 0: no limit
 
 	poll func() time.Duration // how long to wait unless woken; nil: the gateway's
 }
@@ -52,21 +63,45 @@ type Counters struct {
 	Failed    atomic.Int64 // attempts that were recorded as not delivered, the last ones included
 	Exhausted atomic.Int64 // postbacks given up
 	Stale     atomic.Int64 // attempts refused because the lease had passed to another
-	Late      atomic.Int64 // leased postbacks not sent because too little of the lease was left
+	Late      atomic.Int64 // postbacks not sent because too little of the lease was left
 	Faults    atomic.Int64 // leases and records that failed
 }
 
 // Lane is the delivery engine of one process. It is made by New and runs once.
+//
+// One goroutine, Run's, decides everything and alone touches what isn't marked otherwise. Around it requests are made
+// (deliver), one errand at a time reads and leases, and one record at a time stores.
 type Lane struct {
 	config   Config
 	log      *slog.Logger
-	counters Counters
-	slots    *slots
-	wake     chan struct{}
-	backlog  atomic.Bool // due postbacks are waiting for a free slot
-	requests sync.WaitGroup
-	results  chan gateway.Attempt
-	lost     int // attempts that could not be recorded; the recorder's until it ends
+	counters Counters // shared
+	slots    *slots   // shared
+	news     news     // shared
+	rate     *rate.Limiter
+
+	owned     map[gateway.Endpoint]*owned
+	watches   map[gateway.Endpoint]*postback.Watch
+	limits    map[gateway.Endpoint]*rate.Limiter
+	ring      []*owned        // that may have something to send now, each once
+	starved   []*owned        // that had no room, until a request ends
+	hungry    map[*owned]bool // for which more is to be read, or whose lease is to be renewed
+	forgetful []*owned        // that have something to forget
+	queued    int             // postbacks in all queues
+	entries   []entry         // that wait for the next record
+
+	ended     chan ended
+	found     chan found
+	recorded  chan recorded
+	running   int  // requests under way
+	errands   bool // one is under way
+	recording bool // a record is under way
+	stopping  bool
+	lost      int // attempts that could not be recorded
+
+	lookAt      time.Time // by the wall clock: when to look for due lanes
+	due         time.Time // by Config.Now: when a lane that nobody has is due next; zero: unknown
+	pacedUntil  time.Time // by Config.Now: when a limit of rate lets the next request go; zero: none does
+	exhaustedAt time.Time // by Config.Now
 }
 
 // NewSender returns a sender that judges answers by the rule of postbacks and ends in time.
@@ -89,96 +124,112 @@ func New(config Config) *Lane {
 	if config.poll == nil {
 		config.poll = config.Gateway.PostbackPoll
 	}
-	return &Lane{
-		config: config, log: config.Logger, slots: newSlots(config.Concurrency, config.PerEndpoint),
-		wake: make(chan struct{}, 1), results: make(chan gateway.Attempt, config.Concurrency),
+	l := &Lane{
+		config: config, log: config.Logger, news: newNews(),
+		owned: map[gateway.Endpoint]*owned{}, hungry: map[*owned]bool{}, watches: map[gateway.Endpoint]*postback.Watch{}, limits: map[gateway.Endpoint]*rate.Limiter{},
+		ended: make(chan ended, config.Concurrency), found: make(chan found, 1), recorded: make(chan recorded, 1),
 	}
+	l.slots = newSlots(config.Concurrency, l.perEndpoint)
+	if config.Rate > 0 {
+		l.rate = newLimiter(config.Rate)
+	}
+	return l
 }
 
-// Wake makes Run look for due postbacks now. It never blocks.
-func (l *Lane) Wake() {
-	select {
-	case l.wake <- struct{}{}:
-	default: // it is going to look anyway
+// perEndpoint is the most requests that may be open to an endpoint.
+func (l *Lane) perEndpoint(e gateway.Endpoint) int {
+	if set := l.config.Gateway.Directory().EndpointSettings(e).Concurrency; set > 0 {
+		return set
 	}
+	return l.config.PerEndpoint
 }
+
+// Wake makes Run look for due postbacks now: at the endpoints named, without names everywhere. It never blocks.
+func (l *Lane) Wake(endpoints ...gateway.Endpoint) { l.news.tell(endpoints) }
 
 // Counters are the running totals.
 func (l *Lane) Counters() *Counters { return &l.counters }
 
 // Run delivers until ctx ends. It then leases nothing more, lets open requests end (RequestLimit at most), records
-// them and returns; an error says that some could not be recorded: those postbacks will be sent again.
+// them, gives its lanes back and returns; an error says that some could not be recorded: those postbacks will be sent
+// again.
 func (l *Lane) Run(ctx context.Context) error {
 	l.dropLeases(ctx)
-	recorded := make(chan struct{})
-	go func() {
-		defer close(recorded)
-		l.record(ctx)
-	}()
-	for ctx.Err() == nil {
-		leased, pause := l.lease(ctx)
-		for _, p := range leased {
-			l.requests.Add(1)
-			go l.deliver(ctx, p)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	done := ctx.Done()
+	for !l.stopping || l.busy() {
+		select {
+		case <-done:
+			done = nil
+			l.stop()
+		case e := <-l.ended:
+			l.end(e)
+			for range len(l.ended) {
+				l.end(<-l.ended)
+			}
+		case f := <-l.found:
+			l.use(f)
+		case r := <-l.recorded:
+			l.settleRecord(r)
+		case <-l.news.signal:
+		case <-timer.C:
 		}
-		if pause > 0 {
-			l.wait(ctx, pause)
-		}
+		l.turn(ctx)
+		timer.Reset(l.pause())
 	}
-	l.requests.Wait()
-	close(l.results)
-	<-recorded
 	if l.lost > 0 {
 		return fmt.Errorf("postbacks: %d attempts were made and could not be recorded; they will be made again", l.lost)
 	}
 	return nil
 }
 
+// turn starts what can be started.
+func (l *Lane) turn(ctx context.Context) {
+	l.record(ctx)
+	if l.stopping {
+		return
+	}
+	l.dispatch(ctx)
+	l.sendErrand(ctx)
+}
+
+func (l *Lane) busy() bool {
+	return l.running > 0 || l.errands || l.recording || len(l.entries) > 0
+}
+
+// stop gives back what isn't being sent in.
+func (l *Lane) stop() {
+	l.stopping = true
+	for _, o := range l.owned {
+		l.clearQueue(o)
+		o.more = false
+		l.settle(o)
+	}
+}
+
+// pause is how long Run may sleep unless something happens.
+func (l *Lane) pause() time.Duration {
+	if l.errands || l.stopping {
+		return faultPause // what is waited for wakes
+	}
+	pause := time.Until(l.lookAt)
+	for _, at := range []time.Time{l.due, l.pacedUntil} {
+		if !at.IsZero() {
+			pause = min(pause, at.Sub(l.config.Now()))
+		}
+	}
+	return max(pause, 0)
+}
+
 // dropLeases frees what this process's predecessor had leased, where that is known to be gone.
 func (l *Lane) dropLeases(ctx context.Context) {
-	dropped, err := l.config.Gateway.DropPostbackLeases(ctx)
+	dropped, err := l.config.Gateway.DropLaneLeases(ctx)
 	switch {
 	case err != nil: // the leases end by themselves
 		l.counters.Faults.Add(1)
 		l.log.Error("postback.leases_not_dropped", "error", err)
 	case dropped > 0:
 		l.log.Info("postback.leases_dropped", "count", dropped)
-	}
-}
-
-// lease takes due postbacks, each with a slot to send it in. pause is how long to wait before the next lease, 0 when
-// more can be had at once.
-func (l *Lane) lease(ctx context.Context) (leased []gateway.LeasedPostback, pause time.Duration) {
-	// Set before the slots are looked at: a request that ends after that sees it and wakes.
-	l.backlog.Store(true)
-	limit := min(leaseSize, l.slots.free())
-	if limit == 0 {
-		return nil, l.config.poll()
-	}
-	leased, more, err := l.config.Gateway.LeasePostbacks(ctx, limit, l.slots.rooms())
-	if err != nil {
-		if ctx.Err() == nil {
-			l.counters.Faults.Add(1)
-			l.log.Error("postback.lease_failed", "error", err)
-		}
-		return nil, faultPause
-	}
-	l.backlog.Store(more)
-	for _, p := range leased {
-		l.slots.take(p.Endpoint)
-	}
-	if more && len(leased) > 0 {
-		return leased, 0
-	}
-	return leased, l.config.poll()
-}
-
-func (l *Lane) wait(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-l.wake:
-	case <-timer.C:
 	}
 }

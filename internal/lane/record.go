@@ -17,46 +17,136 @@ const (
 	triesAfterStop = 5
 )
 
-// record stores results until their channel is closed. It takes what came in while the last transaction ran, so groups
-// grow with the load and a lone result waits for nobody.
-func (l *Lane) record(ctx context.Context) {
-	for first := range l.results {
-		group := []gateway.Attempt{first}
-		for len(group) < recordSize && len(l.results) > 0 {
-			group = append(group, <-l.results) // nobody else receives
-		}
-		l.save(ctx, group)
-	}
+// entry is something to record of a lane: an attempt, or what became of it. In the order in which they came: a lane is
+// given back after its attempts.
+type entry struct {
+	lane    *owned
+	attempt *gateway.Attempt
+	move    *gateway.LaneMove
 }
 
-// save stores a group, for as long as it takes while the database is away. An attempt that the database refuses is
-// found by halving; it is lost, and its postback is sent again when the lease ends.
-func (l *Lane) save(ctx context.Context, group []gateway.Attempt) {
+// recorded is what became of a group of entries: a result for each attempt, nil for one that the database refuses.
+type recorded struct {
+	group   []entry
+	results []*gateway.AttemptResult
+}
+
+// record stores what came in while the last record ran, so groups grow with the load and a lone result waits for nobody.
+func (l *Lane) record(ctx context.Context) {
+	if l.recording || len(l.entries) == 0 {
+		return
+	}
+	attempts, n := 0, 0
+	for n < len(l.entries) && attempts < recordSize {
+		if l.entries[n].attempt != nil {
+			attempts++
+		}
+		n++
+	}
+	group := l.entries[:n:n]
+	l.entries = l.entries[n:]
+	l.recording = true
+	go func() { l.recorded <- recorded{group, l.save(ctx, group)} }()
+}
+
+// save stores a group, for as long as it takes while the database is away. It is its own goroutine and touches only what
+// is shared.
+func (l *Lane) save(ctx context.Context, group []entry) []*gateway.AttemptResult {
+	var attempts []gateway.Attempt
+	moves := map[gateway.LaneLease]*gateway.LaneMove{}
+	for _, e := range group {
+		if e.attempt != nil {
+			attempts = append(attempts, *e.attempt)
+			continue
+		}
+		if known := moves[e.move.LaneLease]; known == nil {
+			moves[e.move.LaneLease] = e.move
+		} else {
+			if e.move.Breaker != nil {
+				known.Breaker = e.move.Breaker
+			}
+			known.Release = known.Release || e.move.Release
+		}
+	}
+	list := make([]gateway.LaneMove, 0, len(moves))
+	for _, m := range moves {
+		list = append(list, *m)
+	}
+	return l.store(ctx, attempts, list)
+}
+
+// store stores attempts and moves, or what the database takes of them: an attempt that it refuses is found by halving. It
+// is lost, and its postback is sent again when the lane's lease has run out.
+func (l *Lane) store(ctx context.Context, attempts []gateway.Attempt, moves []gateway.LaneMove) []*gateway.AttemptResult {
+	results := make([]*gateway.AttemptResult, len(attempts))
 	after := 0
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		results, err := l.config.Gateway.RecordAttempts(ctx, group)
+		stored, err := l.config.Gateway.RecordAttempts(ctx, attempts, moves)
 		if err == nil {
-			for i, result := range results {
-				l.report(group[i], result)
+			for i := range stored {
+				results[i] = &stored[i]
 			}
-			return
+			return results
 		}
 		l.counters.Faults.Add(1)
-		l.log.Error("postback.record_failed", "attempts", len(group), "error", err)
+		l.log.Error("postback.record_failed", "attempts", len(attempts), "error", err)
 		if ctx.Err() != nil {
 			after++
 		}
 		unknown := errors.Is(err, gateway.ErrUnknown)
 		switch {
-		case !unknown && len(group) > 1:
-			l.save(ctx, group[:len(group)/2])
-			l.save(ctx, group[len(group)/2:])
-			return
-		case !unknown, after == triesAfterStop:
-			l.lost += len(group)
-			return
+		case unknown && after < triesAfterStop:
+			time.Sleep(pause)
+		case !unknown && len(attempts) > 1:
+			half := len(attempts) / 2
+			return append(l.store(ctx, attempts[:half], nil), l.store(ctx, attempts[half:], moves)...)
+		default:
+			return results
 		}
-		time.Sleep(pause)
+	}
+}
+
+// settleRecord takes note of what was recorded.
+func (l *Lane) settleRecord(r recorded) {
+	l.recording = false
+	i := 0
+	for _, e := range r.group {
+		if e.attempt == nil {
+			if e.move.Release {
+				l.left(e.lane)
+			}
+			continue
+		}
+		result := r.results[i]
+		i++
+		e.lane.results--
+		switch {
+		case result == nil:
+			l.lost++
+			l.lose(e.lane)
+			continue
+		case result.Stale:
+			l.lose(e.lane)
+		case l.errands: // it may have read the postback as it was before
+			if len(e.lane.forget) == 0 {
+				l.forgetful = append(l.forgetful, e.lane)
+			}
+			e.lane.forget = append(e.lane.forget, e.attempt.Postback.ID)
+		default:
+			delete(e.lane.held, e.attempt.Postback.ID)
+		}
+		l.report(*e.attempt, *result)
+	}
+}
+
+// left ends the ownership of a lane that was given back.
+func (l *Lane) left(o *owned) {
+	if o.gone {
+		return
+	}
+	l.lose(o)
+	if o.news && !l.stopping {
+		l.news.tell([]gateway.Endpoint{o.Endpoint})
 	}
 }
 
@@ -80,12 +170,8 @@ func (l *Lane) report(a gateway.Attempt, result gateway.AttemptResult) {
 		return
 	}
 	p := a.Postback
-	slug := ""
-	if m, ok := l.config.Gateway.Directory().Merchant(p.Endpoint.MerchantID); ok {
-		slug = m.Slug
-	}
 	attrs := []slog.Attr{
-		slog.Int64("postback", p.ID), slog.String("merchant", slug), slog.String("kind", string(p.Endpoint.Kind)),
+		slog.Int64("postback", p.ID), slog.String("merchant", l.slug(p.Endpoint)), slog.String("kind", string(p.Endpoint.Kind)),
 		slog.Int64("subject", p.SubjectID), slog.String("webhook_id", p.WebhookID), slog.Int("attempt", p.Attempts+1),
 		slog.String("state", string(result.State)), slog.Int("status", a.Status), slog.String("address", a.Address),
 		slog.Duration("duration", a.Duration),
@@ -97,4 +183,12 @@ func (l *Lane) report(a gateway.Attempt, result gateway.AttemptResult) {
 		attrs = append(attrs, slog.Time("next_at", result.NextAt))
 	}
 	l.log.LogAttrs(context.Background(), level, event, attrs...)
+}
+
+// logExhausted tells of what was given up because nothing was sent to its endpoint for too long.
+func (l *Lane) logExhausted(counts map[gateway.Endpoint]int) {
+	for e, count := range counts {
+		l.counters.Exhausted.Add(int64(count))
+		l.log.Error("postback.exhausted", "merchant", l.slug(e), "kind", string(e.Kind), "count", count)
+	}
 }

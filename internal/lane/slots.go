@@ -9,13 +9,13 @@ import (
 // slots counts the open requests, in all and per endpoint. An endpoint starts with a limit of one; each delivery adds
 // one, which while it answers doubles the limit with each round trip, and each failure halves it, down to one again.
 //
-// A request to an endpoint whose limit is one is a probe. Probes of endpoints that fail may take half of all slots, those
-// of endpoints that nothing is known of a quarter. So however many are dead, the others have a quarter to themselves, and
-// newcomers don't queue behind the dead.
+// A request to an endpoint that nothing is known of, or whose failures brought its limit down to one, is a probe. Probes of
+// endpoints that fail may take half of all slots, those of endpoints that nothing is known of a quarter. So however many
+// are dead, the others have a quarter to themselves, and newcomers don't queue behind the dead.
 type slots struct {
 	mu          sync.Mutex
 	most        int // open requests in all
-	perEndpoint int
+	perEndpoint func(gateway.Endpoint) int
 	open        int
 	probes      [probeKinds]int
 	endpoints   map[gateway.Endpoint]*load
@@ -24,6 +24,7 @@ type slots struct {
 type load struct {
 	open, limit int
 	known       bool // a request has ended
+	well        bool // the last one that ended was delivered
 	probing     bool
 	probe       probeKind // of the open request, if probing
 }
@@ -51,7 +52,7 @@ func (s *slots) quota(kind probeKind) int {
 	return max(1, s.most/2)
 }
 
-func newSlots(most, perEndpoint int) *slots {
+func newSlots(most int, perEndpoint func(gateway.Endpoint) int) *slots {
 	return &slots{most: most, perEndpoint: perEndpoint, endpoints: map[gateway.Endpoint]*load{}}
 }
 
@@ -62,16 +63,23 @@ func (s *slots) free() int {
 	return s.most - s.open
 }
 
-// rooms returns the function that tells how many more requests may be open to an endpoint. It is for one lease: it
-// counts the probes that it grants.
+// limit is how many requests may be open to an endpoint now.
+func (s *slots) limit(e gateway.Endpoint) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.load(e).limit
+}
+
+// rooms returns the function that tells how many more requests may be open to an endpoint. It counts the probes that it
+// grants, so that one call of rooms can be asked of many endpoints.
 func (s *slots) rooms() func(gateway.Endpoint) int {
 	var granted [probeKinds]int
 	return func(e gateway.Endpoint) int {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		l := s.load(e)
-		if l.limit > 1 {
-			return max(0, l.limit-l.open)
+		if l.limit > 1 || l.well {
+			return max(0, min(l.limit, s.perEndpoint(e))-l.open)
 		}
 		kind := l.kind()
 		if l.open > 0 || s.probes[kind]+granted[kind] >= s.quota(kind) {
@@ -89,7 +97,7 @@ func (s *slots) take(e gateway.Endpoint) {
 	l := s.load(e)
 	s.open++
 	l.open++
-	if l.limit == 1 && !l.probing {
+	if l.limit == 1 && !l.well && !l.probing {
 		l.probing, l.probe = true, l.kind()
 		s.probes[l.probe]++
 	}
@@ -100,9 +108,9 @@ func (s *slots) end(e gateway.Endpoint, delivered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.giveBack(e)
-	l.known = true
+	l.known, l.well = true, delivered
 	if delivered {
-		l.limit = min(l.limit+1, s.perEndpoint)
+		l.limit = max(1, min(l.limit+1, s.perEndpoint(e)))
 	} else {
 		l.limit = max(l.limit/2, 1)
 	}

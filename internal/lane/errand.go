@@ -1,0 +1,271 @@
+package lane
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/gateway"
+	"github.com/galla-gateway/galla/internal/postback"
+)
+
+// How many postbacks of a lane are read at once: of one that is known to be fast, and of any other.
+const (
+	fastSize = 4 * DefaultPerEndpoint
+	slowSize = 16
+	// fastLimit is the limit of open requests from which a lane counts as fast.
+	fastLimit = 8
+)
+
+// errand is one round of reading: look for due lanes, lease them, read what is due in these and in lanes that have room
+// for more.
+type errand struct {
+	look    bool
+	exhaust bool
+	wanted  []gateway.Endpoint        // that something came for; not owned
+	have    []gateway.LeasedLane      // owned, with room
+	renew   []gateway.LaneLease       // of these, whose lease is running out
+	busy    map[gateway.Endpoint]bool // owned; nil unless it looks
+	held    int                       // the most that a lane holds
+}
+
+// found is what an errand brought. Only what came before err, if any, is set.
+type found struct {
+	looked    bool
+	took      time.Duration // the look
+	lanes     []gateway.LaneStatus
+	exhausted map[gateway.Endpoint]int
+	asked     []gateway.LaneLease // that were to be leased or renewed
+	leased    []gateway.LeasedLane
+	read      []gateway.LeasedLane // in which was read
+	work      map[gateway.Endpoint][]work
+	full      map[gateway.Endpoint]bool // there may be more
+	err       error
+}
+
+// sendErrand starts an errand if there is cause for one.
+func (l *Lane) sendErrand(ctx context.Context) {
+	if l.errands {
+		return
+	}
+	now := l.config.Now()
+	look, endpoints := l.news.take()
+	e := errand{look: look || !time.Now().Before(l.lookAt) || !l.due.IsZero() && !now.Before(l.due)}
+	for _, endpoint := range endpoints {
+		o := l.owned[endpoint]
+		switch {
+		case o != nil && o.leaving:
+			o.news = true
+		case o != nil:
+			l.wants(o)
+		case l.watch(endpoint).State == postback.Closed:
+			e.wanted = append(e.wanted, endpoint)
+		} // what is open or paused is looked at when its time comes
+	}
+	for o := range l.hungry {
+		if o.leaving || o.gone {
+			delete(l.hungry, o)
+			continue
+		}
+		if l.queued >= maxQueued || len(o.queue) >= 2*l.slots.limit(o.Endpoint) {
+			continue
+		}
+		delete(l.hungry, o)
+		o.more = false
+		e.have = append(e.have, o.LeasedLane)
+		e.held = max(e.held, len(o.held))
+		if o.Until.Sub(now) < renewAt {
+			e.renew = append(e.renew, o.LaneLease)
+		}
+	}
+	if !e.look && len(e.wanted)+len(e.have) == 0 {
+		return
+	}
+	if e.look {
+		e.busy = make(map[gateway.Endpoint]bool, len(l.owned))
+		for endpoint := range l.owned {
+			e.busy[endpoint] = true
+		}
+		if e.exhaust = now.Sub(l.exhaustedAt) >= exhaustEvery; e.exhaust {
+			l.exhaustedAt = now
+		}
+	}
+	l.errands = true
+	go func() { l.found <- l.run(ctx, e) }()
+}
+
+// run does an errand. It is its own goroutine and touches only what is shared.
+func (l *Lane) run(ctx context.Context, e errand) (f found) {
+	g := l.config.Gateway
+	candidates := e.wanted
+	if e.look {
+		start := time.Now()
+		if f.lanes, f.err = g.Lanes(ctx); f.err != nil {
+			return f
+		}
+		f.looked, f.took = true, time.Since(start)
+		if e.exhaust {
+			if f.exhausted, f.err = g.ExhaustPostbacks(ctx, f.lanes); f.err != nil {
+				return f
+			}
+		}
+		now := l.config.Now()
+		for _, lane := range f.lanes {
+			if !lane.DueAt.IsZero() && !lane.DueAt.After(now) && !lane.Leased {
+				candidates = append(candidates, lane.Endpoint)
+			}
+		}
+	}
+	f.asked = append(e.renew, l.choose(candidates, e.busy)...)
+	if f.leased, f.err = g.LeaseLanes(ctx, f.asked); f.err != nil {
+		return f
+	}
+	f.read = f.leased
+	renewed := make(map[gateway.Endpoint]bool, len(f.leased))
+	for _, lane := range f.leased {
+		renewed[lane.Endpoint] = true
+	}
+	for _, lane := range e.have {
+		if !renewed[lane.Endpoint] && lane.Until.Sub(l.config.Now()) >= MinLeaseLeft {
+			f.read = append(f.read, lane)
+		}
+	}
+	f.work, f.full, f.err = l.read(ctx, f.read, e.held)
+	return f
+}
+
+// choose picks the lanes to lease: no more than can be sent to at once. Who comes first is left to chance, so that
+// nobody's place in the list favours them.
+func (l *Lane) choose(candidates []gateway.Endpoint, busy map[gateway.Endpoint]bool) (leases []gateway.LaneLease) {
+	rand.Shuffle(len(candidates), func(i, j int) { candidates[i], candidates[j] = candidates[j], candidates[i] })
+	free, room := l.slots.free(), l.slots.rooms()
+	chosen := map[gateway.Endpoint]bool{}
+	for _, e := range candidates {
+		if len(leases) == free {
+			break
+		}
+		if _, known := l.config.Gateway.Directory().Merchant(e.MerchantID); known && !busy[e] && !chosen[e] && room(e) > 0 {
+			chosen[e] = true
+			leases = append(leases, gateway.NewLaneLease(e))
+		}
+	}
+	return leases
+}
+
+// read reads what is due in leased lanes.
+func (l *Lane) read(ctx context.Context, lanes []gateway.LeasedLane, held int) (map[gateway.Endpoint][]work, map[gateway.Endpoint]bool, error) {
+	list, full := map[gateway.Endpoint][]work{}, map[gateway.Endpoint]bool{}
+	bySize := map[int][]gateway.LaneLease{}
+	for _, lane := range lanes {
+		switch {
+		case lane.Breaker.State != postback.Closed:
+			p, probe, err := l.config.Gateway.DueProbe(ctx, lane)
+			if err != nil {
+				return nil, nil, err
+			}
+			if probe != postback.ProbeNone {
+				list[lane.Endpoint] = []work{{p, probe}}
+			}
+		case l.slots.limit(lane.Endpoint) < fastLimit:
+			bySize[slowSize] = append(bySize[slowSize], lane.LaneLease)
+		default:
+			bySize[fastSize] = append(bySize[fastSize], lane.LaneLease)
+		}
+	}
+	for size, leases := range bySize {
+		most := size + held // what the lane holds may come back once more
+		due, err := l.config.Gateway.DuePostbacks(ctx, leases, most)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, p := range due {
+			list[p.Endpoint] = append(list[p.Endpoint], work{p, postback.ProbeNone})
+		}
+		for _, lease := range leases {
+			full[lease.Endpoint] = len(list[lease.Endpoint]) == most
+		}
+	}
+	return list, full, nil
+}
+
+// use takes over what an errand brought.
+func (l *Lane) use(f found) {
+	l.errands = false
+	pause := l.config.poll()
+	if f.err != nil {
+		l.counters.Faults.Add(1)
+		l.log.Error("postback.read_failed", "error", f.err)
+		pause = faultPause
+	}
+	if f.looked || f.err != nil {
+		l.lookAt = time.Now().Add(max(pause, lookShare*f.took))
+		l.due = nextDue(f.lanes, l.config.Now())
+	}
+	l.logExhausted(f.exhausted)
+	l.useLeases(f)
+	for _, lane := range f.read {
+		o := l.owned[lane.Endpoint]
+		if o == nil || o.Lease != lane.Lease || o.leaving {
+			continue
+		}
+		switch {
+		case f.err != nil:
+			l.wants(o)
+		case lane.Breaker.State == l.watch(lane.Endpoint).State && !l.stopping:
+			l.enqueue(o, f.work[lane.Endpoint])
+			if f.full[lane.Endpoint] {
+				l.wants(o)
+			}
+		} // a breaker that opened meanwhile lets nothing out but probes
+		l.settle(o)
+	}
+	now := l.config.Now()
+	for _, lane := range f.lanes {
+		if o := l.owned[lane.Endpoint]; o != nil && !lane.DueAt.IsZero() && !lane.DueAt.After(now) {
+			l.wants(o) // or it is on its way; then there is nothing to read
+		}
+	}
+	for _, o := range l.forgetful {
+		for _, id := range o.forget {
+			delete(o.held, id)
+		}
+		o.forget = nil
+	}
+	l.forgetful = nil
+}
+
+// useLeases notes which lanes are ours, and until when.
+func (l *Lane) useLeases(f found) {
+	for _, lane := range f.leased {
+		if o := l.owned[lane.Endpoint]; o != nil && o.Lease == lane.Lease {
+			o.Until = lane.Until
+			continue
+		} else if o != nil {
+			l.lose(o)
+		}
+		l.watch(lane.Endpoint).Adopt(lane.Breaker)
+		l.owned[lane.Endpoint] = &owned{LeasedLane: lane, held: map[int64]bool{}}
+	}
+	if f.err != nil {
+		return
+	}
+	kept := make(map[gateway.LaneLease]bool, len(f.leased))
+	for _, lane := range f.leased {
+		kept[lane.LaneLease] = true
+	}
+	for _, asked := range f.asked {
+		if o := l.owned[asked.Endpoint]; o != nil && o.Lease == asked.Lease && !kept[asked] {
+			l.lose(o) // paused, or somebody else's by now
+		}
+	}
+}
+
+// nextDue is the earliest time after now at which a lane that nobody has is due.
+func nextDue(lanes []gateway.LaneStatus, now time.Time) (at time.Time) {
+	for _, lane := range lanes {
+		if lane.DueAt.After(now) && (at.IsZero() || lane.DueAt.Before(at)) {
+			at = lane.DueAt
+		}
+	}
+	return at
+}
