@@ -15,6 +15,8 @@ const (
 	slowSize = 16
 	// fastLimit is the limit of open requests from which a lane counts as fast.
 	fastLimit = 8
+	// leaseSize bounds the lanes that one errand leases, so that instances share them.
+	leaseSize = 64
 )
 
 // errand is one round of reading: look for due lanes, lease them, read what is due in these and in lanes that have room
@@ -141,7 +143,7 @@ func (l *Lane) choose(candidates []gateway.Endpoint, busy map[gateway.Endpoint]b
 	free, room := l.slots.free(), l.slots.rooms()
 	chosen := map[gateway.Endpoint]bool{}
 	for _, e := range candidates {
-		if len(leases) == free {
+		if len(leases) == min(free, leaseSize) {
 			break
 		}
 		if _, known := l.config.Gateway.Directory().Merchant(e.MerchantID); known && !busy[e] && !chosen[e] && room(e) > 0 {

@@ -80,7 +80,7 @@ func (w *world) instance() *gateway.Gateway {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	g, err := gateway.Open(context.Background(), s, w.keys, gateway.Options{Now: w.now, OnFatal: func(err error) { w.t.Error("fatal:", err) }})
+	g, err := gateway.Open(context.Background(), s, w.keys, gateway.Options{Now: w.now, LeaseNow: w.now, OnFatal: func(err error) { w.t.Error("fatal:", err) }})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -132,10 +132,7 @@ func TestHandlerRepeats(t *testing.T) {
 		s := w.shop(1, nil)
 		id := w.postbacksWith(1, 1, gateway.PostbackDeposit, genuineBody)
 		dead := New(Config{Gateway: w.instance(), Now: w.now, Send: w.sender(0).Send})
-		lost := w.lease(dead.config.Gateway)
-		dead.slots.take(lost.Endpoint)
-		dead.requests.Add(1)
-		dead.deliver(t.Context(), lost) // its result is never recorded
+		w.sendsAlone(dead) // its result is never recorded
 		s.called("at first", id, 1)
 		w.clock.Advance(gateway.PostbackLease)
 		l, stop := w.start(Config{})
@@ -162,10 +159,7 @@ func TestHandlerTwoAtOnce(t *testing.T) {
 		})
 		id := w.postbacksWith(1, 1, gateway.PostbackDeposit, genuineBody)
 		frozen := New(Config{Gateway: w.instance(), Now: w.now, Send: w.sender(0).Send})
-		overtaken := w.lease(frozen.config.Gateway)
-		frozen.slots.take(overtaken.Endpoint)
-		frozen.requests.Add(1)
-		go frozen.deliver(t.Context(), overtaken)
+		go w.sendsAlone(frozen)
 		<-booking
 		w.clock.Advance(gateway.PostbackLease)
 		l, stop := w.start(Config{})
@@ -175,8 +169,8 @@ func TestHandlerTwoAtOnce(t *testing.T) {
 		close(goOn)
 		w.delivered(1)
 		stop()
-		if first := <-frozen.results; !first.Delivered {
-			t.Errorf("the first was answered %d %s", first.Status, first.Answer)
+		if first := <-frozen.ended; !first.attempt.Delivered {
+			t.Errorf("the first was answered %d %s", first.attempt.Status, first.attempt.Answer)
 		}
 		w.answered(id, "delivered", 200)
 		s.called("after both", id, 1)

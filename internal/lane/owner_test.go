@@ -13,6 +13,7 @@ import (
 
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/sender"
 	"github.com/galla-gateway/galla/internal/testkit"
 )
@@ -22,13 +23,27 @@ func delivers(context.Context, sender.Request) sender.Result {
 	return sender.Result{Status: 200, Answer: []byte(`{"status":"ok"}`), Delivered: true}
 }
 
-func (w *world) lease(g *gateway.Gateway) gateway.LeasedPostback {
+// lease takes the lane of merchant 1's deposits, and what is due in it.
+func (w *world) lease(g *gateway.Gateway) (gateway.LeasedLane, gateway.Postback) {
 	w.t.Helper()
-	leased, _, err := g.LeasePostbacks(context.Background(), 1, func(gateway.Endpoint) int { return 1 })
+	lease := gateway.NewLaneLease(gateway.Endpoint{MerchantID: 1, Kind: gateway.PostbackDeposit})
+	leased, err := g.LeaseLanes(context.Background(), []gateway.LaneLease{lease})
 	if err != nil || len(leased) != 1 {
 		w.t.Fatalf("leased %d: %v", len(leased), err)
 	}
-	return leased[0]
+	due, err := g.DuePostbacks(context.Background(), []gateway.LaneLease{lease}, 1)
+	if err != nil || len(due) != 1 {
+		w.t.Fatalf("%d due: %v", len(due), err)
+	}
+	return leased[0], due[0]
+}
+
+// sendsAlone makes the request for the first postback of merchant 1 as a lane's process would, and records nothing.
+func (w *world) sendsAlone(l *Lane) {
+	w.t.Helper()
+	lane, p := w.lease(l.config.Gateway)
+	l.slots.take(lane.Endpoint)
+	l.deliver(context.Background(), &owned{LeasedLane: lane}, work{Postback: p}, lane.LaneLease, lane.Until)
 }
 
 // A process that dies between the request and its record leaves a lease behind: the postback is sent again when it
@@ -39,10 +54,7 @@ func TestCrashBeforeTheRecord(t *testing.T) {
 		w.merchant(1, r.URL, "")
 		id := w.postbacks(1, 1, gateway.PostbackDeposit)
 		dead := New(Config{Gateway: w.instance(), Now: w.now, Send: w.sender(0).Send})
-		lost := w.lease(dead.config.Gateway)
-		dead.slots.take(lost.Endpoint)
-		dead.requests.Add(1)
-		dead.deliver(t.Context(), lost) // its result is never recorded
+		w.sendsAlone(dead) // its result is never recorded
 		if len(r.got()) != 1 {
 			t.Fatal("nothing was sent")
 		}
@@ -69,7 +81,8 @@ func TestStaleRecordIsRefused(t *testing.T) {
 		id := w.postbacks(1, 1, gateway.PostbackDeposit)
 		sending, goOn := make(chan struct{}, 9), make(chan struct{})
 		log := &lines{}
-		l, stop := w.start(Config{Logger: log.logger(), Send: func(context.Context, sender.Request) sender.Result {
+		frozen := func() time.Duration { return time.Hour } // else it would renew its lease
+		l, stop := w.start(Config{Logger: log.logger(), poll: frozen, Send: func(context.Context, sender.Request) sender.Result {
 			sending <- struct{}{}
 			<-goOn
 			return sender.Result{Status: 500}
@@ -77,10 +90,10 @@ func TestStaleRecordIsRefused(t *testing.T) {
 		<-sending
 		w.clock.Advance(gateway.PostbackLease)
 		owner := w.instance()
-		p := w.lease(owner)
+		lane, p := w.lease(owner)
 		close(goOn)
 		w.eventually("the record was refused", func() bool { return l.Counters().Stale.Load() == 1 })
-		results, err := owner.RecordAttempts(t.Context(), []gateway.Attempt{{Postback: p, StartedAt: w.now(), Status: 200, Delivered: true}})
+		results, err := owner.RecordAttempts(t.Context(), []gateway.Attempt{{Postback: p, Lease: lane.Lease, StartedAt: w.now(), Status: 200, Delivered: true}}, nil)
 		if err != nil || results[0].State != gateway.PostbackDelivered {
 			t.Errorf("the owner's record: %+v, %v", results, err)
 		}
@@ -102,31 +115,57 @@ func TestNothingIsSentLateInTheLease(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	w.merchant(1, "http://127.0.0.1:1/", "")
 	w.postbacks(1, 1, gateway.PostbackDeposit)
-	var sent atomic.Int64
-	late := gateway.PostbackLease - MinLeaseLeft + time.Microsecond
-	l, stop := w.start(Config{
-		Now:  func() time.Time { return w.now().Add(late) },
-		Send: func(ctx context.Context, r sender.Request) sender.Result { sent.Add(1); return delivers(ctx, r) },
-	})
-	l.Wake()
-	w.eventually("given up", func() bool { return l.Counters().Late.Load() == 1 })
-	w.clock.Advance(gateway.PostbackLease)
-	l.Wake()
-	w.eventually("given up again", func() bool { return l.Counters().Late.Load() == 2 }) // so its slot was free again
-	stop()
-	if sent.Load() != 0 {
-		t.Errorf("%d requests", sent.Load())
+	sent := 0
+	l := New(Config{Gateway: w.g, Now: w.now, Send: func(ctx context.Context, r sender.Request) sender.Result {
+		sent++
+		return delivers(ctx, r)
+	}})
+	lane, p := w.lease(w.g)
+	for _, test := range []struct {
+		left time.Duration
+		made bool
+	}{{MinLeaseLeft - time.Microsecond, false}, {MinLeaseLeft, true}} {
+		o := &owned{LeasedLane: lane, held: map[int64]bool{p.ID: true}, open: 1}
+		l.slots.take(lane.Endpoint)
+		l.running++
+		l.deliver(t.Context(), o, work{Postback: p}, lane.LaneLease, w.now().Add(test.left))
+		e := <-l.ended
+		if e.made != test.made || sent > 0 != test.made {
+			t.Errorf("with %v left: made %v, %d requests", test.left, e.made, sent)
+		}
+		if l.end(e); l.slots.free() != DefaultConcurrency || o.held[p.ID] == !test.made {
+			t.Errorf("with %v left: %d slots are free, held %v", test.left, l.slots.free(), o.held)
+		}
 	}
-	w.clock.Advance(gateway.PostbackLease)
-	l, _ = w.start(Config{Now: func() time.Time { return w.now().Add(late - time.Microsecond) }, Send: delivers})
-	l.Wake()
-	w.delivered(1)
+}
+
+// A lease that runs out while its lane is sent in is renewed, and never used beyond.
+func TestLeaseIsRenewed(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		w.merchant(1, "http://127.0.0.1:1/", "")
+		const count = 20
+		w.postbacks(count, 1, gateway.PostbackDeposit)
+		var sent atomic.Int64
+		l, _ := w.start(Config{PerEndpoint: 1, Send: func(ctx context.Context, r sender.Request) sender.Result {
+			w.clock.Advance(10 * time.Second) // the whole takes longer than four leases
+			if w.count("SELECT count(*) FROM endpoint WHERE lease_until > "+fmt.Sprint(w.now().UnixMicro())) != 1 {
+				t.Error("a request is under way without a lease")
+			}
+			sent.Add(1)
+			return delivers(ctx, r)
+		}})
+		l.Wake()
+		w.delivered(count)
+		if sent.Load() != count || l.Counters().Stale.Load() != 0 {
+			t.Errorf("%d requests, %d records refused", sent.Load(), l.Counters().Stale.Load())
+		}
+	})
 }
 
 // P-6: lanes on one database share the work, and never have two requests open for one postback.
 func TestLanesShareTheWork(t *testing.T) {
 	w := newWorld(t, testkit.Postgres(t))
-	const merchants, each = 4, 100
+	const merchants, each = 2 * leaseSize, 10
 	var receivers []*receiver
 	for id := merchant.ID(1); id <= merchants; id++ {
 		r := w.receiver(func(rw http.ResponseWriter, in *http.Request, n int) {
@@ -160,7 +199,7 @@ func TestLanesShareTheWork(t *testing.T) {
 	w.clock.Advance(10 * time.Second)
 	wake()
 	w.delivered(merchants * each)
-	requests, overlaps := 0, 0
+	requests, overlaps, sending := 0, 0, 0
 	for _, r := range receivers {
 		requests += len(r.got())
 		overlaps += r.overlaps
@@ -174,11 +213,16 @@ func TestLanesShareTheWork(t *testing.T) {
 	var shares []int64
 	for _, l := range lanes {
 		shares = append(shares, l.Counters().Sent.Load())
-		if l.Counters().Sent.Load() == 0 || l.Counters().Stale.Load() > 0 {
-			t.Errorf("lane: sent %d, stale %d", l.Counters().Sent.Load(), l.Counters().Stale.Load())
+		if l.Counters().Stale.Load() > 0 {
+			t.Errorf("%d records were refused", l.Counters().Stale.Load())
+		}
+		if l.Counters().Sent.Load() > 0 {
+			sending++
 		}
 	}
-	t.Log("requests of each lane:", shares)
+	if t.Log("requests of each:", shares); sending < 2 {
+		t.Errorf("%d of them had work", sending)
+	}
 }
 
 // A graceful stop leases nothing more, lets the open request end and records it.
@@ -299,9 +343,14 @@ func TestDeadEndpointsDelayNobody(t *testing.T) {
 		w.postbacks(1, dead+1, gateway.PostbackDeposit)
 		l, _ := w.start(Config{Concurrency: slots})
 		l.Wake()
-		w.eventually("all tried once", func() bool { return l.Counters().Sent.Load() == 10*dead+1 })
+		w.eventually("all breakers are open", func() bool {
+			return w.count("SELECT count(*) FROM endpoint WHERE state = 'open' AND lease = 0") == dead && l.Counters().Delivered.Load() == 1
+		})
+		if sent := l.Counters().Sent.Load(); sent != postback.Strikes*dead+1 {
+			t.Errorf("%d requests", sent)
+		}
 		hanging.Store(true)
-		w.clock.Advance(10 * time.Second) // all of theirs are due again, and longer than what comes now
+		w.clock.Advance(10 * time.Second) // all are to be probed, and theirs is due longer than what comes now
 		l.Wake()
 		w.eventually("they hang", func() bool { return l.Counters().Open.Load() == slots/2 })
 		w.clock.Advance(time.Second)
@@ -309,8 +358,8 @@ func TestDeadEndpointsDelayNobody(t *testing.T) {
 		w.postbacks(50, dead+2, gateway.PostbackDeposit)
 		l.Wake()
 		w.delivered(101)
-		if open, leased := l.Counters().Open.Load(), w.count("SELECT count(*) FROM postback WHERE lease <> 0"); open != slots/2 || leased != slots/2 {
-			t.Errorf("%d requests hang and %d postbacks are leased, of %d slots", open, leased, slots)
+		if open, leased := l.Counters().Open.Load(), w.count("SELECT count(*) FROM endpoint WHERE lease <> 0 AND state = 'open'"); open != slots/2 || leased != slots/2 {
+			t.Errorf("%d requests hang and %d lanes are leased, of %d slots", open, leased, slots)
 		}
 	})
 }

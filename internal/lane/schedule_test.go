@@ -32,16 +32,11 @@ func TestThirteenTriesThenExhausted(t *testing.T) {
 		w.postbacks(1, 2, gateway.PostbackDeposit)
 		var mu sync.Mutex
 		tries := map[string][]time.Time{}
-		const between = time.Minute // polls, once the first tries are over
+		const between = time.Second
 		log := &lines{}
 		l, stop := w.start(Config{
 			Logger: log.logger(),
-			poll: func() time.Duration {
-				if time.Since(begin) < 10*time.Minute {
-					return time.Second
-				}
-				return between
-			},
+			poll:   func() time.Duration { return 100 * time.Hour }, // what is due later is remembered
 			Send: func(ctx context.Context, r sender.Request) sender.Result {
 				mu.Lock()
 				defer mu.Unlock()
@@ -52,6 +47,7 @@ func TestThirteenTriesThenExhausted(t *testing.T) {
 				return sender.Result{Status: 500, Answer: []byte("sorry")}
 			},
 		})
+		l.Wake()
 		for l.Counters().Exhausted.Load()+l.Counters().Delivered.Load() < 2 && time.Since(begin) < 100*time.Hour {
 			time.Sleep(time.Minute)
 		}

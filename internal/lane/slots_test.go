@@ -10,7 +10,7 @@ import (
 )
 
 func TestLimitFollowsTheEndpoint(t *testing.T) {
-	s, e := newSlots(100, 8), gateway.Endpoint{MerchantID: 1}
+	s, e := newSlots(100, func(gateway.Endpoint) int { return 8 }), gateway.Endpoint{MerchantID: 1}
 	for step, test := range []struct {
 		delivered bool
 		room      int
@@ -35,7 +35,7 @@ func TestLimitFollowsTheEndpoint(t *testing.T) {
 func TestSlotsStayWithinLimits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		most, perEndpoint := rapid.IntRange(1, 30).Draw(t, "most"), rapid.IntRange(1, 8).Draw(t, "per endpoint")
-		s := newSlots(most, perEndpoint)
+		s := newSlots(most, func(gateway.Endpoint) int { return perEndpoint })
 		open := map[gateway.Endpoint]int{}
 		total := 0
 		t.Repeat(map[string]func(*rapid.T){
