@@ -201,7 +201,12 @@ func (l *Lane) use(f found) {
 	}
 	if f.looked || f.err != nil {
 		l.lookAt = time.Now().Add(max(pause, lookShare*f.took))
-		l.due = nextDue(f.lanes, l.config.Now())
+		if !l.due.After(l.config.Now()) {
+			l.due = time.Time{}
+		}
+		for _, lane := range f.lanes {
+			l.dueAt(lane.DueAt)
+		}
 	}
 	l.logExhausted(f.exhausted)
 	l.useLeases(f)
@@ -262,12 +267,9 @@ func (l *Lane) useLeases(f found) {
 	}
 }
 
-// nextDue is the earliest time after now at which a lane that nobody has is due.
-func nextDue(lanes []gateway.LaneStatus, now time.Time) (at time.Time) {
-	for _, lane := range lanes {
-		if lane.DueAt.After(now) && (at.IsZero() || lane.DueAt.Before(at)) {
-			at = lane.DueAt
-		}
+// dueAt notes when a lane is due that isn't yet.
+func (l *Lane) dueAt(at time.Time) {
+	if at.After(l.config.Now()) && (l.due.IsZero() || at.Before(l.due)) {
+		l.due = at
 	}
-	return at
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla/internal/gateway"
+	"github.com/galla-gateway/galla/internal/postback"
 )
 
 // Pauses between tries to record while the database gives no answer.
@@ -135,8 +136,22 @@ func (l *Lane) settleRecord(r recorded) {
 		default:
 			delete(e.lane.held, e.attempt.Postback.ID)
 		}
+		l.tryAgain(e.lane.Endpoint, *result)
 		l.report(*e.attempt, *result)
 	}
+}
+
+// tryAgain notes when there is something to send again.
+func (l *Lane) tryAgain(e gateway.Endpoint, result gateway.AttemptResult) {
+	w := l.watch(e)
+	if result.NextAt.IsZero() || w.State == postback.Paused {
+		return
+	}
+	if w.State == postback.Open && w.ProbeAt.After(result.NextAt) {
+		l.dueAt(w.ProbeAt)
+		return
+	}
+	l.dueAt(result.NextAt)
 }
 
 // left ends the ownership of a lane that was given back.
