@@ -39,8 +39,12 @@ type seller struct {
 	account deposit.AccountID
 }
 
-// openEngine makes a simulated installation with so many merchants. The key file goes into folder.
-func openEngine(ctx context.Context, database, folder string, merchants int) (*engine, error) {
+// nowhere takes no postbacks: nobody listens there, and nothing is sent.
+const nowhere = "http://127.0.0.1:9/"
+
+// openEngine makes a simulated installation with a merchant for each postback URL. The key file goes into folder.
+// onPostback may be nil.
+func openEngine(ctx context.Context, database, folder string, urls []string, onPostback func([]gateway.Endpoint)) (*engine, error) {
 	keyFile := filepath.Join(folder, "galla.key")
 	if err := keyring.Generate(keyFile); err != nil {
 		return nil, err
@@ -53,7 +57,7 @@ func openEngine(ctx context.Context, database, folder string, merchants int) (*e
 	if err != nil {
 		return nil, err
 	}
-	g, err := gateway.Open(ctx, s, keys, gateway.Options{Now: time.Now, Simulated: true})
+	g, err := gateway.Open(ctx, s, keys, gateway.Options{Now: time.Now, Simulated: true, OnPostback: onPostback})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -67,7 +71,7 @@ func openEngine(ctx context.Context, database, folder string, merchants int) (*e
 		g.Close()
 	}
 	e.method, _ = method.Lookup(walletType)
-	if err := e.populate(ctx, merchants); err != nil {
+	if err := e.populate(ctx, urls); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
 	return e, nil
@@ -80,16 +84,16 @@ func (e *engine) close() error {
 
 // populate adds the merchants, each with a wallet on an account of its own: money on an account that serves several is
 // credited only to payers who were shown a wallet.
-func (e *engine) populate(ctx context.Context, merchants int) error {
-	list := make([]gateway.NewMerchant, merchants)
-	for i := range list {
-		list[i] = gateway.NewMerchant{Slug: "bench-" + strconv.Itoa(i+1), PostbackURL: "http://127.0.0.1:9/"}
+func (e *engine) populate(ctx context.Context, urls []string) error {
+	list := make([]gateway.NewMerchant, len(urls))
+	for i, url := range urls {
+		list[i] = gateway.NewMerchant{Slug: "bench-" + strconv.Itoa(i+1), PostbackURL: url}
 	}
 	added, err := e.gateway.AddMerchants(ctx, list...)
 	if err != nil {
 		return fmt.Errorf("add merchants: %w", err)
 	}
-	e.merchants = make([]seller, merchants)
+	e.merchants = make([]seller, len(urls))
 	for i, m := range added {
 		e.merchants[i] = seller{id: m.ID, secret: m.APISecret}
 	}

@@ -86,7 +86,7 @@ func (b *bench) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.later(func() error { return os.RemoveAll(folder) })
-	if b.engine, err = openEngine(ctx, database, folder, b.opts.Merchants); err != nil {
+	if b.engine, err = openEngine(ctx, database, folder, slices.Repeat([]string{nowhere}, b.opts.Merchants), nil); err != nil {
 		return err
 	}
 	b.later(b.engine.close)
