@@ -20,7 +20,7 @@ const (
 	KindDNS        = "dns"               // the name was not found
 	KindForbidden  = "forbidden_address" // ErrForbidden
 	KindConnect    = "connect"           // nobody listens, no route
-	KindTLS        = "tls"               // handshake or certificate
+	KindTLS        = "tls"               // handshake, certificate or pin
 	KindTimeout    = "timeout"           // not done in time
 	KindCanceled   = "canceled"          // the caller's context ended: we are stopping
 	KindConnection = "connection"        // closed or reset without a whole answer
@@ -64,7 +64,8 @@ func isDial(err error) bool {
 }
 
 func isTLS(err error) bool {
-	return is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) || is[tls.AlertError](err) ||
+	return errors.Is(err, ErrPin) ||
+		is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) || is[tls.AlertError](err) ||
 		is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) || is[x509.CertificateInvalidError](err) ||
 		strings.HasPrefix(rootCause(err).Error(), "tls: ")
 }
