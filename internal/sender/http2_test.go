@@ -31,6 +31,31 @@ func TestHTTP2WhereItIsOffered(t *testing.T) {
 	}
 }
 
+// A stream that is reset is a connection that breaks: it says nothing about
+// the answer.
+func TestHTTP2StreamIsReset(t *testing.T) {
+	root := issue(t, nil, "", later)
+	leaf := issue(t, root, "127.0.0.1", later)
+	for _, tt := range []struct {
+		name    string
+		handler http.HandlerFunc
+		status  int
+	}{
+		{"at once", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0},
+		{"within the answer", func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "ok")
+			http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}, 200},
+	} {
+		server := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{leaf.shown()}}, true, tt.handler)
+		result := newSender(t, Config{}).Send(t.Context(), Request{URL: server.URL, Body: []byte("{}"), Trust: Trust{CA: root.pem()}})
+		if result.ErrKind != KindConnection || result.Status != tt.status || result.Delivered {
+			t.Errorf("%s: %+v", tt.name, result)
+		}
+	}
+}
+
 // Receivers end their connections whenever they like, mostly when they are
 // deployed: with GOAWAY on HTTP/2, with Connection: close on HTTP/1.1. Requests
 // that were on their way are repeated on a new connection and cost no attempt.
