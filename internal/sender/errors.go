@@ -20,7 +20,7 @@ const (
 	KindDNS        = "dns"               // the name was not found
 	KindForbidden  = "forbidden_address" // ErrForbidden
 	KindConnect    = "connect"           // nobody listens, no route
-	KindTLS        = "tls"               // handshake or certificate
+	KindTLS        = "tls"               // handshake, certificate or pin
 	KindTimeout    = "timeout"           // not done in time
 	KindCanceled   = "canceled"          // the caller's context ended: we are stopping
 	KindConnection = "connection"        // closed or reset without a whole answer
@@ -42,7 +42,7 @@ func kindOf(err error) string {
 	case isDial(err):
 		return KindConnect
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
-		errors.Is(err, syscall.EPIPE), is[*net.OpError](err):
+		errors.Is(err, syscall.EPIPE), is[*net.OpError](err), isClosed(err):
 		return KindConnection
 	}
 	return KindAnswer
@@ -64,9 +64,25 @@ func isDial(err error) bool {
 }
 
 func isTLS(err error) bool {
-	return is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) || is[tls.AlertError](err) ||
+	return errors.Is(err, ErrPin) ||
+		is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) || is[tls.AlertError](err) ||
 		is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) || is[x509.CertificateInvalidError](err) ||
 		strings.HasPrefix(rootCause(err).Error(), "tls: ")
+}
+
+// isClosed tells by its text an error that net/http doesn't export: a stream
+// of HTTP/2 was reset, or a connection ended before an answer began.
+func isClosed(err error) bool {
+	text := rootCause(err).Error()
+	for _, start := range []string{
+		"http: server closed idle connection", "stream error: ", "http2: server sent GOAWAY",
+		"http2: Transport received Server's graceful", "http2: client conn",
+	} {
+		if strings.HasPrefix(text, start) {
+			return true
+		}
+	}
+	return false
 }
 
 func rootCause(err error) error {

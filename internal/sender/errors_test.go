@@ -1,6 +1,8 @@
 package sender
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -47,4 +49,23 @@ func FuzzParseRetryAfter(f *testing.F) {
 			t.Fatalf("%q: %v", value, got)
 		}
 	})
+}
+
+// The texts are net/http's, which exports none of these errors. Some come about only in races.
+func TestKindOfClosedConnections(t *testing.T) {
+	for _, text := range []string{
+		"http: server closed idle connection",
+		"stream error: stream ID 1; INTERNAL_ERROR; received from peer",
+		`http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug=""`,
+		"http2: Transport received Server's graceful shutdown GOAWAY",
+		"http2: client connection lost",
+		"http2: client conn not usable",
+	} {
+		if kind := kindOf(fmt.Errorf("net/http: broken: %w", errors.New(text))); kind != KindConnection {
+			t.Errorf("%s: %s", text, kind)
+		}
+	}
+	if kind := kindOf(errors.New("http2: response header list larger than advertised limit")); kind != KindAnswer {
+		t.Errorf("a header that is too long is of kind %s", kind)
+	}
 }

@@ -61,7 +61,8 @@ type Config struct {
 	// Resolver of names; nil is the system's.
 	Resolver *net.Resolver
 	// TLS is cloned; nil means the system's roots. Verification can't be
-	// switched off: InsecureSkipVerify is set back to false.
+	// weakened: InsecureSkipVerify and ServerName are set back, sessions are
+	// remembered per Trust.
 	TLS *tls.Config
 }
 
@@ -71,6 +72,7 @@ type Request struct {
 	URL    string // http or https, without user and password
 	Body   []byte
 	Header http.Header // Content-Type defaults to application/json
+	Trust  Trust       // whose certificates are believed
 }
 
 // Result is what came of one attempt. Err is nil when a whole HTTP answer
@@ -89,10 +91,10 @@ type Result struct {
 
 // Sender posts. It is made once and used by many goroutines.
 type Sender struct {
-	config    Config
-	transport *http.Transport
-	buffers   sync.Pool // *[]byte of MaxAnswer+1 bytes
-	expired   error
+	config     Config
+	transports *transports
+	buffers    sync.Pool // *[]byte of MaxAnswer+1 bytes
+	expired    error
 }
 
 // New returns a Sender with connections of its own.
@@ -116,9 +118,9 @@ func New(config Config) *Sender {
 		config.Delivered = func(int, []byte) bool { return false }
 	}
 	s := &Sender{
-		config:    config,
-		transport: newTransport(config),
-		expired:   fmt.Errorf("no whole answer within %v: %w", config.Timeout, context.DeadlineExceeded),
+		config:     config,
+		transports: newTransports(config),
+		expired:    fmt.Errorf("no whole answer within %v: %w", config.Timeout, context.DeadlineExceeded),
 	}
 	s.buffers.New = func() any {
 		buffer := make([]byte, config.MaxAnswer+1)
@@ -127,36 +129,8 @@ func New(config Config) *Sender {
 	return s
 }
 
-func newTransport(config Config) *http.Transport {
-	secure := &tls.Config{}
-	if config.TLS != nil {
-		secure = config.TLS.Clone()
-	}
-	secure.InsecureSkipVerify = false
-	dialer := &net.Dialer{
-		Timeout:   config.Timeout,
-		KeepAlive: keepAlive,
-		Resolver:  config.Resolver,
-		Control:   control(config.Allow),
-	}
-	return &http.Transport{
-		Proxy:                  nil, // a proxy would dial for us, unchecked
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        secure,
-		TLSHandshakeTimeout:    config.Timeout,
-		DisableCompression:     true,
-		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: http2PingAfter, PingTimeout: http2PingTimeout},
-		MaxConnsPerHost:        config.MaxConnsPerHost,
-		MaxIdleConnsPerHost:    config.MaxConnsPerHost,
-		MaxIdleConns:           maxIdleConns,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxAnswerHeader,
-	}
-}
-
 // Close closes the connections that no attempt uses.
-func (s *Sender) Close() { s.transport.CloseIdleConnections() }
+func (s *Sender) Close() { s.transports.closeIdle() }
 
 // Send makes one attempt and returns within the Timeout, or earlier when ctx
 // ends. A connection that the receiver had closed while it was idle is
@@ -178,16 +152,21 @@ func (s *Sender) Send(ctx context.Context, r Request) Result {
 }
 
 func (s *Sender) attempt(ctx context.Context, r Request) (result Result) {
-	target, err := checkURL(r.URL)
+	target, err := checkURL(r.URL, r.Trust)
 	if err != nil {
 		return Result{Err: err, ErrKind: KindURL}
 	}
+	transport, release, err := s.transports.acquire(r.Trust)
+	if err != nil {
+		return Result{Err: err, ErrKind: KindTLS}
+	}
+	defer release()
 	var dialled net.Addr
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { dialled = info.Conn.RemoteAddr() },
 	})
 	// The transport and not http.Client: a client would follow redirects.
-	answer, err := s.transport.RoundTrip(s.request(ctx, target, r))
+	answer, err := transport.RoundTrip(s.request(ctx, target, r))
 	if dialled != nil {
 		result.RemoteAddr = dialled.String()
 	}
@@ -270,7 +249,7 @@ func readUpTo(body io.Reader, buffer []byte) (n int, err error) {
 	return n, err
 }
 
-func checkURL(text string) (*url.URL, error) {
+func checkURL(text string, trust Trust) (*url.URL, error) {
 	target, err := url.Parse(text)
 	switch {
 	case err != nil:
@@ -281,6 +260,8 @@ func checkURL(text string) (*url.URL, error) {
 		return nil, errors.New("the URL names no host")
 	case target.User != nil:
 		return nil, errors.New("the URL must not carry a user or password")
+	case target.Scheme == "http" && trust != Trust{}:
+		return nil, errors.New("the URL must start with https://: a CA or a pin is set, and http verifies nothing")
 	}
 	return target, nil
 }

@@ -209,7 +209,7 @@ func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
 	t.Setenv("HTTP_PROXY", proxy.URL)
 	t.Setenv("http_proxy", proxy.URL)
 	s := newSender(t, Config{Resolver: fakeDNS(t, "127.0.0.1")})
-	if s.transport.Proxy != nil {
+	if s.transports.plain.Proxy != nil {
 		t.Error("the transport has a proxy")
 	}
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
