@@ -34,8 +34,9 @@ func (l *Lane) deliver(ctx context.Context, o *owned, w work, lease gateway.Lane
 		l.ended <- ended{lane: o, work: w}
 		return
 	}
+	settings := l.config.Gateway.Directory().EndpointSettings(w.Endpoint)
 	request := sender.Request{
-		URL: m.URLOf(w.Endpoint.Kind), Body: w.Body, Header: l.header(m, w.Postback, now),
+		URL: m.URLOf(w.Endpoint.Kind), Body: w.Body, Header: l.header(m, w.Postback, now), Trust: sender.Trust{CA: settings.CA, Pin: settings.Pin},
 	}
 	l.counters.Open.Add(1)
 	result := l.send(ctx, request)
