@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +14,7 @@ import (
 
 func newBenchPostback(a *app) *cobra.Command {
 	var opts bench.PostbackOptions
+	var profile string
 	c := a.verb("postback", "Measure the delivery of postbacks beside a bare loop of the same requests", cobra.NoArgs,
 		func(c *cobra.Command, _ []string) (err error) {
 			if opts.Database, err = a.benchDatabase(c); err != nil {
@@ -19,6 +22,14 @@ func newBenchPostback(a *app) *cobra.Command {
 			}
 			if err := opts.Check(); err != nil {
 				return usagef("%v", err)
+			}
+			if profile != "" {
+				file, err := os.Create(profile)
+				if err != nil {
+					return err
+				}
+				defer func() { err = errors.Join(err, file.Close()) }()
+				opts.Profile = file
 			}
 			steps := a.showSteps()
 			opts.Progress = steps.begin
@@ -39,6 +50,7 @@ an activation's request to the arrival of its postback is taken. Receivers and l
 	flags.Int64Var(&opts.Rate, "rate", 500, "activations per second while latency is measured")
 	flags.DurationVar(&opts.Sustain, "sustain", 0, "how long clients then activate as fast as they are answered while postbacks are delivered")
 	flags.IntVar(&opts.Clients, "clients", 64, "connections that activate at once")
+	flags.StringVar(&profile, "cpuprofile", "", "write a CPU profile of the last backlog's delivery to this file")
 	return c
 }
 

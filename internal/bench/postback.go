@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +46,8 @@ type PostbackOptions struct {
 	Clients int
 	// Database is as in Options.
 	Database string
+	// Profile, if not nil, takes a CPU profile of the last backlog's delivery.
+	Profile  io.Writer
 	Progress func(Step)
 }
 
@@ -179,14 +182,14 @@ func (d *deliveries) step(name string, length time.Duration) {
 }
 
 func (d *deliveries) measure(ctx context.Context) error {
-	if err := d.throughput(ctx); err != nil {
-		return err
-	}
 	stop, err := d.serve(ctx)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	if err := d.throughput(ctx); err != nil {
+		return err
+	}
 	d.step("latency on an idle system", idleLength)
 	if d.report.IdleP50MS, d.report.IdleP99MS, err = d.latency(ctx, idleRate, idleLength); err != nil {
 		return err
@@ -224,7 +227,7 @@ func (d *deliveries) throughput(ctx context.Context) error {
 	perSecond := 5000.0
 	for round := range postbackRounds + 1 {
 		d.step("delivery", slice*postbackRounds/(postbackRounds+1))
-		delivered, err := d.drain(ctx, int64(perSecond*slice.Seconds()))
+		delivered, err := d.drain(ctx, int64(perSecond*slice.Seconds()), round == postbackRounds)
 		if err != nil {
 			return err
 		}
@@ -245,34 +248,46 @@ func (d *deliveries) throughput(ctx context.Context) error {
 	return nil
 }
 
-// drain writes a backlog and measures how long it takes until all of it is recorded as delivered.
-func (d *deliveries) drain(ctx context.Context, count int64) (*measure, error) {
+// drain measures how long it takes until a backlog is recorded as delivered, from the moment at which all of it is due.
+func (d *deliveries) drain(ctx context.Context, count int64, last bool) (*measure, error) {
 	count = max(count/insertSize, 1) * insertSize
-	if err := d.backlog(ctx, count); err != nil {
+	before := d.lane.Counters().Delivered.Load()
+	due := time.Now().Add(writeTime + time.Duration(count)*writeEach)
+	if err := d.backlog(ctx, count, due); err != nil {
 		return nil, err
 	}
+	d.lane.Wake() // it learns when they are due
+	if time.Until(due) <= 0 {
+		return nil, errors.New("the backlog took longer to write than was planned")
+	}
+	time.Sleep(time.Until(due))
+	if last && d.opts.Profile != nil {
+		if err := pprof.StartCPUProfile(d.opts.Profile); err != nil {
+			return nil, err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	cpu, start := cpuTime(), time.Now()
-	stop := d.runLane(ctx)
-	for d.lane.Counters().Delivered.Load() < count {
+	delivered := func() int64 { return d.lane.Counters().Delivered.Load() - before }
+	for delivered() < count {
 		if time.Since(start) > drainLimit || ctx.Err() != nil {
-			return nil, errors.Join(fmt.Errorf("%d of %d postbacks were delivered", d.lane.Counters().Delivered.Load(), count), stop())
+			return nil, fmt.Errorf("%d of %d postbacks were delivered", delivered(), count)
 		}
 		time.Sleep(time.Millisecond)
 	}
-	m := &measure{done: count, elapsed: time.Since(start), cpu: cpuTime() - cpu}
-	return m, stop()
+	return &measure{done: count, elapsed: time.Since(start), cpu: cpuTime() - cpu}, nil
 }
 
-// backlog writes postbacks that are due, spread over the endpoints.
-func (d *deliveries) backlog(ctx context.Context, count int64) error {
+// backlog writes postbacks that become due together, spread over the endpoints.
+func (d *deliveries) backlog(ctx context.Context, count int64, due time.Time) error {
 	e := d.base.engine
 	for written := int64(0); written < count; written += insertSize {
-		now := time.Now().UnixMicro()
+		at := due.UnixMicro()
 		rows := make([]postbackRow, insertSize)
 		for i := range rows {
 			d.last++
 			id := backlogIDs + d.last
-			rows[i] = postbackRow{id, int64(e.seller(d.last).id), string(gateway.PostbackDeposit), id, fmt.Sprintf("msg_%032d", id), postbackBody, now, now}
+			rows[i] = postbackRow{id, int64(e.seller(d.last).id), string(gateway.PostbackDeposit), id, fmt.Sprintf("msg_%032d", id), postbackBody, at, at}
 		}
 		err := e.store.Write(ctx, func(ctx context.Context, q *store.Queries) error { return q.InsertPostbacks(ctx, store.Rows(rows)) })
 		if err != nil {
@@ -281,6 +296,12 @@ func (d *deliveries) backlog(ctx context.Context, count int64) error {
 	}
 	return nil
 }
+
+// How long the writing of a backlog may take, in all and for each postback.
+const (
+	writeTime = time.Second
+	writeEach = 200 * time.Microsecond
+)
 
 // backlogIDs keeps the ids of these postbacks away from those of credits.
 const backlogIDs = 1 << 40

@@ -9,12 +9,16 @@ import (
 	"github.com/galla-gateway/galla/internal/postback"
 )
 
-// How many postbacks of a lane are read at once: of one that is known to be fast, and of any other.
+// How much is read at once. Few large errands cost less than many small ones: each pays for what was written since the
+// last.
 const (
-	fastSize = 4 * DefaultPerEndpoint
-	slowSize = 16
+	// lowQueue is how few postbacks must be queued for more to be read, and a half of what is then read.
+	lowQueue = 1024
+	// mostOfLane bounds what is read of a lane at once, fewOfLane of one that is not known to be fast.
+	mostOfLane = 512
+	fewOfLane  = 16
 	// fastLimit is the limit of open requests from which a lane counts as fast.
-	fastLimit = 8
+	fastLimit = 4
 	// leaseSize bounds the lanes that one errand leases, so that instances share them.
 	leaseSize = 64
 )
@@ -65,14 +69,13 @@ func (l *Lane) sendErrand(ctx context.Context) {
 		} // what is open or paused is looked at when its time comes
 	}
 	for o := range l.hungry {
-		if o.leaving || o.gone {
-			delete(l.hungry, o)
-			continue
-		}
-		if l.queued >= maxQueued || len(o.queue) >= 2*l.slots.limit(o.Endpoint) {
-			continue
+		if l.queued >= lowQueue {
+			break
 		}
 		delete(l.hungry, o)
+		if o.leaving || o.gone {
+			continue
+		}
 		o.more = false
 		e.have = append(e.have, o.LeasedLane)
 		e.held = max(e.held, len(o.held))
@@ -169,9 +172,10 @@ func (l *Lane) read(ctx context.Context, lanes []gateway.LeasedLane, held int) (
 				list[lane.Endpoint] = []work{{p, probe}}
 			}
 		case l.slots.limit(lane.Endpoint) < fastLimit:
-			bySize[slowSize] = append(bySize[slowSize], lane.LaneLease)
+			bySize[fewOfLane] = append(bySize[fewOfLane], lane.LaneLease)
 		default:
-			bySize[fastSize] = append(bySize[fastSize], lane.LaneLease)
+			size := min(max(2*lowQueue/len(lanes), fewOfLane), mostOfLane)
+			bySize[size] = append(bySize[size], lane.LaneLease)
 		}
 	}
 	for size, leases := range bySize {

@@ -29,8 +29,6 @@ const (
 	renewAt = 30 * time.Second
 	// recordSize bounds the attempts of one record.
 	recordSize = 250
-	// maxQueued bounds the postbacks that are read and wait to be sent.
-	maxQueued = 4096
 	// faultPause keeps a database that fails from being asked in a tight loop.
 	faultPause = time.Second
 	// exhaustEvery is how often lanes that nothing is sent in are looked through for what is too old.

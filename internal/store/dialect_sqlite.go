@@ -23,8 +23,11 @@ const (
 	sqliteBusy = "10000"
 	// sqliteReaders is the read-only pool: more readers than cores only fight for the page cache.
 	sqliteReaders = 4
-	// sqliteCache is the page cache of each connection, in KiB (a negative cache_size).
+	// sqliteCache is the page cache of the writing connection, in KiB (a negative cache_size).
 	sqliteCache = "-32768"
+	// sqliteReaderCache is that of each reading one. It is thrown away whenever something was written since, page by
+	// page, so a large one costs more than it saves.
+	sqliteReaderCache = "-2048"
 )
 
 func init() {
@@ -112,10 +115,14 @@ func makeFile(path string) error {
 }
 
 func openSQLiteDB(path, synchronous, autoCheckpoint string, readOnly bool) (*sql.DB, error) {
+	cache := sqliteCache
+	if readOnly {
+		cache = sqliteReaderCache
+	}
 	// Busy timeout first: the pragmas behind it may already have to wait.
 	q := url.Values{"_pragma": {
 		"busy_timeout(" + sqliteBusy + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
-		"foreign_keys(1)", "cache_size(" + sqliteCache + ")", "wal_autocheckpoint(" + autoCheckpoint + ")",
+		"foreign_keys(1)", "cache_size(" + cache + ")", "wal_autocheckpoint(" + autoCheckpoint + ")",
 	}}
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")
