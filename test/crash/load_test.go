@@ -19,6 +19,7 @@ type order struct {
 	id, number string
 	merchant   int // index of its secret
 	amount     int
+	shown      bool // acknowledged: the payer was told the wallet
 	evidence   bool // acknowledged
 	credited   bool // acknowledged: answered ok
 }
@@ -74,6 +75,9 @@ func (w *world) order() *order {
 
 // bring takes one order to its credit; half of them claim before the money is seen. false: the server is gone.
 func (w *world) bring(server *process.Server, o *order) bool {
+	if len(w.secrets) > 1 && !o.shown && !w.show(server, o) {
+		return false
+	}
 	if len(o.id)%2 == 0 && !o.evidence {
 		if status, ok := w.activate(server, o, o.id); !ok {
 			return false
@@ -98,6 +102,21 @@ func (w *world) bring(server *process.Server, o *order) bool {
 	} else if status != "fail" {
 		w.t.Errorf("second order on %s: %s", o.number, status)
 	}
+	return true
+}
+
+// show tells the payer the wallet: one that serves several merchants credits nobody who wasn't told.
+func (w *world) show(server *process.Server, o *order) bool {
+	answer, ok := w.post(server.URL+"/api/v1/transaction/create/phone_pe", w.secrets[o.merchant],
+		fmt.Sprintf(`{"currency":"INR","label":"payer-%s"}`, o.id))
+	if !ok {
+		return false
+	}
+	var decoded struct{ Status string }
+	if err := json.Unmarshal(answer, &decoded); err != nil || decoded.Status != "ok" {
+		w.t.Errorf("wallet of %s: %s", o.id, answer)
+	}
+	o.shown = true
 	return true
 }
 
