@@ -65,9 +65,9 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 	var delivery atomic.Pointer[lane.Lane]
 	g, err := gateway.Open(ctx, c.Store, c.Keys, gateway.Options{
 		Now: c.Now, Logger: c.Logger, Simulated: c.Simulated, OnFatal: c.OnFatal, LoadKeys: c.LoadKeys,
-		OnPostback: func(endpoints []gateway.Endpoint) {
+		OnPostback: func(list []gateway.Postback) {
 			if l := delivery.Load(); l != nil {
-				l.Wake(endpoints...)
+				l.Offer(list)
 			}
 		},
 	})

@@ -122,7 +122,7 @@ func (q *Queries) FindPostbackAttempts(ctx context.Context, batch Batch) ([]int6
 }
 
 const getFreshPostback = `-- name: GetFreshPostback :one
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
 WHERE p.state = 'pending' AND p.merchant_id = $1 AND p.kind = $2 AND p.next_at > $3
   AND p.next_at <= $4 AND p.attempts = 0
@@ -144,6 +144,7 @@ type GetFreshPostbackRow struct {
 	WebhookID     string
 	Body          string
 	Attempts      int16
+	NextAt        int64
 	ScheduleAt    int64
 	ScheduleTries int16
 }
@@ -165,6 +166,7 @@ func (q *Queries) GetFreshPostback(ctx context.Context, arg GetFreshPostbackPara
 		&i.WebhookID,
 		&i.Body,
 		&i.Attempts,
+		&i.NextAt,
 		&i.ScheduleAt,
 		&i.ScheduleTries,
 	)
@@ -172,7 +174,7 @@ func (q *Queries) GetFreshPostback(ctx context.Context, arg GetFreshPostbackPara
 }
 
 const getProbe = `-- name: GetProbe :one
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
 WHERE p.id = $1 AND p.state = 'pending' AND p.merchant_id = $2 AND p.kind = $3 AND p.next_at <= $4
 `
@@ -192,6 +194,7 @@ type GetProbeRow struct {
 	WebhookID     string
 	Body          string
 	Attempts      int16
+	NextAt        int64
 	ScheduleAt    int64
 	ScheduleTries int16
 }
@@ -213,6 +216,7 @@ func (q *Queries) GetProbe(ctx context.Context, arg GetProbeParams) (GetProbeRow
 		&i.WebhookID,
 		&i.Body,
 		&i.Attempts,
+		&i.NextAt,
 		&i.ScheduleAt,
 		&i.ScheduleTries,
 	)
@@ -298,15 +302,17 @@ func (q *Queries) LeaseLanes(ctx context.Context, arg LeaseLanesParams) ([]Lease
 }
 
 const listDuePostbacks = `-- name: ListDuePostbacks :many
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
-FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
+FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, lease bigint, after_at bigint, after_id bigint)
 CROSS JOIN endpoint e
 CROSS JOIN postback p
 WHERE e.merchant_id = j.merchant_id AND e.kind = j.kind AND e.lease = j.lease AND e.state <> 'paused' AND p.id = ANY(ARRAY(
   SELECT q.id FROM postback q
   WHERE q.state = 'pending' AND q.merchant_id = j.merchant_id AND q.kind = j.kind AND q.next_at <= $2
-  ORDER BY q.next_at LIMIT $3
+    AND (q.next_at, q.id) > (j.after_at, j.after_id)
+  ORDER BY q.next_at, q.id LIMIT $3
 ))
+ORDER BY p.next_at, p.id
 `
 
 type ListDuePostbacksParams struct {
@@ -323,12 +329,13 @@ type ListDuePostbacksRow struct {
 	WebhookID     string
 	Body          string
 	Attempts      int16
+	NextAt        int64
 	ScheduleAt    int64
 	ScheduleTries int16
 }
 
-// The due postbacks of lanes, at most so many of each, those that are due longest first; none where the lease is gone or
-// the endpoint paused.
+// The due postbacks of lanes, at most so many of each, those that are due longest first, from behind a place in that
+// order; none where the lease is gone or the endpoint paused.
 func (q *Queries) ListDuePostbacks(ctx context.Context, arg ListDuePostbacksParams) ([]ListDuePostbacksRow, error) {
 	rows, err := q.db.QueryContext(ctx, listDuePostbacks, arg.Batch, arg.Now, arg.Most)
 	if err != nil {
@@ -346,6 +353,7 @@ func (q *Queries) ListDuePostbacks(ctx context.Context, arg ListDuePostbacksPara
 			&i.WebhookID,
 			&i.Body,
 			&i.Attempts,
+			&i.NextAt,
 			&i.ScheduleAt,
 			&i.ScheduleTries,
 		); err != nil {

@@ -40,27 +40,29 @@ RETURNING endpoint.merchant_id, endpoint.kind, endpoint.lease, endpoint.state, e
   endpoint.changed_at, endpoint.probe_id, endpoint.probe_at, endpoint.probed_at;
 
 -- name: ListDuePostbacks :many
--- The due postbacks of lanes, at most so many of each, those that are due longest first; none where the lease is gone or
--- the endpoint paused.
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
-FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+-- The due postbacks of lanes, at most so many of each, those that are due longest first, from behind a place in that
+-- order; none where the lease is gone or the endpoint paused.
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, lease bigint, after_at bigint, after_id bigint)
 CROSS JOIN endpoint e
 CROSS JOIN postback p
 WHERE e.merchant_id = j.merchant_id AND e.kind = j.kind AND e.lease = j.lease AND e.state <> 'paused' AND p.id = ANY(ARRAY(
   SELECT q.id FROM postback q
   WHERE q.state = 'pending' AND q.merchant_id = j.merchant_id AND q.kind = j.kind AND q.next_at <= sqlc.arg(now)
-  ORDER BY q.next_at LIMIT sqlc.arg(most)
-));
+    AND (q.next_at, q.id) > (j.after_at, j.after_id)
+  ORDER BY q.next_at, q.id LIMIT sqlc.arg(most)
+))
+ORDER BY p.next_at, p.id;
 
 -- name: GetProbe :one
 -- What an open lane is probed with next, if it is still to be sent.
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
 WHERE p.id = sqlc.arg(id) AND p.state = 'pending' AND p.merchant_id = sqlc.arg(merchant_id) AND p.kind = sqlc.arg(kind) AND p.next_at <= sqlc.arg(now);
 
 -- name: GetFreshPostback :one
 -- The first postback that came after a time and was never tried.
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
 WHERE p.state = 'pending' AND p.merchant_id = sqlc.arg(merchant_id) AND p.kind = sqlc.arg(kind) AND p.next_at > sqlc.arg(after)
   AND p.next_at <= sqlc.arg(now) AND p.attempts = 0
