@@ -38,6 +38,9 @@ type Config struct {
 	DefaultMerchant string
 	TrustedProxies  []netip.Prefix
 	PostbackAllow   []netip.Prefix
+	// PostbackConcurrency bounds the postback requests open at once, 0: lane.DefaultConcurrency; PostbackRate those a
+	// second, 0: no limit.
+	PostbackConcurrency, PostbackRate int
 	// OnFatal is told of a database error after which the process must end.
 	OnFatal func(error)
 }
@@ -81,7 +84,9 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 		}
 	}
 	i.sender = lane.NewSender(sender.Config{Allow: c.PostbackAllow, Now: c.Now})
-	i.lane = lane.New(lane.Config{Gateway: g, Send: i.sender.Send, Now: c.Now, Logger: c.Logger})
+	i.lane = lane.New(lane.Config{
+		Gateway: g, Send: i.sender.Send, Now: c.Now, Logger: c.Logger, Concurrency: c.PostbackConcurrency, Rate: c.PostbackRate,
+	})
 	delivery.Store(i.lane)
 	if err := i.listen(); err != nil {
 		g.Close()
