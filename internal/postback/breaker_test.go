@@ -240,6 +240,18 @@ func TestAdopt(t *testing.T) {
 	if w.End(ended(8, 20, 21, 500)) {
 		t.Error("strikes of an earlier life count")
 	}
+	w = nearly()
+	w.End(ended(7, 20, 21, 410))
+	w.Adopt(Breaker{State: Closed, ChangedAt: second(21)}) // resumed at the same moment
+	if w.End(ended(8, 21, 22, 500)) {
+		t.Error("strikes from before a pause count")
+	}
+	w = newWatch()
+	w.End(asking(1, 0, 3, 429))
+	w.Adopt(Breaker{State: Open, Reason: "timeout", Failures: 1, ChangedAt: second(30)}) // another closed and opened it
+	if !w.End(delivery(2, 20, 31)) {
+		t.Error("a pause that was asked for outlives its state")
+	}
 	opened := Breaker{State: Open, Reason: "timeout", Failures: 4, ChangedAt: second(30), ProbeID: 5, ProbeAt: second(40), ProbedAt: second(39)}
 	w.Adopt(opened)
 	if w.Breaker != opened {
