@@ -78,6 +78,12 @@ func (g *Gateway) Lanes(ctx context.Context) ([]LaneStatus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list lanes: %w", err)
 	}
+	leaseNow := now
+	if slices.ContainsFunc(rows, func(row store.ListLanesRow) bool { return row.LeaseUntil > 0 }) {
+		if leaseNow, err = g.leaseClock(ctx, g.store.Read()); err != nil {
+			return nil, fmt.Errorf("read clock: %w", err)
+		}
+	}
 	lanes := make([]LaneStatus, 0, len(rows))
 	for _, row := range rows {
 		_, known := directory.Merchant(merchant.ID(row.MerchantID))
@@ -86,7 +92,7 @@ func (g *Gateway) Lanes(ctx context.Context) ([]LaneStatus, error) {
 		}
 		lanes = append(lanes, LaneStatus{
 			Endpoint: Endpoint{merchant.ID(row.MerchantID), PostbackKind(row.Kind)}, State: postback.BreakerState(row.State),
-			DueAt: dueAt(row), Leased: row.LeaseUntil > now.UnixMicro(),
+			DueAt: dueAt(row), Leased: row.LeaseUntil > leaseNow.UnixMicro(),
 		})
 	}
 	return lanes, nil
