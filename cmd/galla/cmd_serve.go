@@ -51,6 +51,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config) error {
 	i, err := instance.Start(ctx, instance.Config{
 		Store: s, Keys: keys, LoadKeys: func() (*keyring.Keyring, error) { return keyring.Load(cfg.KeyFile) }, Now: a.now, Logger: logger, Listen: cfg.Listen, AdminListen: cfg.AdminListen,
 		BaseHost: cfg.BaseHost(), LocalHTTP: cfg.LocalHTTP(), DefaultMerchant: cfg.DefaultMerchant, TrustedProxies: cfg.TrustedProxies, PostbackAllow: cfg.PostbackAllow,
+		PostbackConcurrency: cfg.PostbackConcurrency, PostbackRate: cfg.PostbackRate,
 		OnFatal: func(err error) {
 			// Nothing after an I/O error can be trusted, an orderly stop least of all.
 			logger.Error("database.failed", "error", err)

@@ -44,7 +44,7 @@ const nowhere = "http://127.0.0.1:9/"
 
 // openEngine makes a simulated installation with a merchant for each postback URL. The key file goes into folder.
 // onPostback may be nil.
-func openEngine(ctx context.Context, database, folder string, urls []string, onPostback func([]gateway.Endpoint)) (*engine, error) {
+func openEngine(ctx context.Context, database, folder string, urls []string, onPostback func([]gateway.Postback)) (*engine, error) {
 	keyFile := filepath.Join(folder, "galla.key")
 	if err := keyring.Generate(keyFile); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"runtime/pprof"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/galla-gateway/galla/internal/gateway"
@@ -103,7 +104,7 @@ type deliveries struct {
 	base      bench // place, engine, server
 	received  *received
 	receivers []*receiver
-	lane      *lane.Lane
+	lane      atomic.Pointer[lane.Lane]
 	orders    int64 // activated so far
 	last      int64 // id of the last postback that was written directly
 	report    PostbackReport
@@ -153,9 +154,9 @@ func (d *deliveries) open(ctx context.Context) (err error) {
 	for i, r := range d.receivers {
 		urls[i] = r.url
 	}
-	b.engine, err = openEngine(ctx, database, folder, urls, func(endpoints []gateway.Endpoint) {
-		if d.lane != nil {
-			d.lane.Wake(endpoints...)
+	b.engine, err = openEngine(ctx, database, folder, urls, func(list []gateway.Postback) {
+		if l := d.lane.Load(); l != nil {
+			l.Offer(list)
 		}
 	})
 	if err != nil {
@@ -208,10 +209,11 @@ func (d *deliveries) measure(ctx context.Context) error {
 // runLane delivers until stop is called.
 func (d *deliveries) runLane(ctx context.Context) (stop func() error) {
 	post := lane.NewSender(sender.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	d.lane = lane.New(lane.Config{Gateway: d.base.engine.gateway, Send: post.Send, Now: time.Now})
+	l := lane.New(lane.Config{Gateway: d.base.engine.gateway, Send: post.Send, Now: time.Now})
+	d.lane.Store(l)
 	running, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- d.lane.Run(running) }()
+	go func() { done <- l.Run(running) }()
 	return func() error {
 		cancel()
 		err := <-done
@@ -251,12 +253,12 @@ func (d *deliveries) throughput(ctx context.Context) error {
 // drain measures how long it takes until a backlog is recorded as delivered, from the moment at which all of it is due.
 func (d *deliveries) drain(ctx context.Context, count int64, last bool) (*measure, error) {
 	count = max(count/insertSize, 1) * insertSize
-	before := d.lane.Counters().Delivered.Load()
+	before := d.lane.Load().Counters().Delivered.Load()
 	due := time.Now().Add(writeTime + time.Duration(count)*writeEach)
 	if err := d.backlog(ctx, count, due); err != nil {
 		return nil, err
 	}
-	d.lane.Wake() // it learns when they are due
+	d.lane.Load().Wake() // it learns when they are due
 	if time.Until(due) <= 0 {
 		return nil, errors.New("the backlog took longer to write than was planned")
 	}
@@ -268,7 +270,7 @@ func (d *deliveries) drain(ctx context.Context, count int64, last bool) (*measur
 		defer pprof.StopCPUProfile()
 	}
 	cpu, start := cpuTime(), time.Now()
-	delivered := func() int64 { return d.lane.Counters().Delivered.Load() - before }
+	delivered := func() int64 { return d.lane.Load().Counters().Delivered.Load() - before }
 	for delivered() < count {
 		if time.Since(start) > drainLimit || ctx.Err() != nil {
 			return nil, fmt.Errorf("%d of %d postbacks were delivered", delivered(), count)

@@ -28,8 +28,11 @@ type Config struct {
 	DefaultMerchant string // slug or ""
 	TrustedProxies  []netip.Prefix
 	PostbackAllow   []netip.Prefix
-	LogFormat       string // "text" or "json"
-	LogLevel        slog.Level
+	// PostbackConcurrency and PostbackRate (a second, 0: no limit) bound the postback requests of this process.
+	PostbackConcurrency, PostbackRate int
+
+	LogFormat string // "text" or "json"
+	LogLevel  slog.Level
 }
 
 // BaseHost is the host of BaseURL, with its port if it has one.
@@ -113,6 +116,10 @@ func (v values) check() (Config, error) {
 	wrong("trusted_proxies", err)
 	c.PostbackAllow, err = ParsePrefixes(v["postback_allow"])
 	wrong("postback_allow", err)
+	c.PostbackConcurrency, err = parseNumber(v["postback_concurrency"], 1, maxPostbackConcurrency)
+	wrong("postback_concurrency", err)
+	c.PostbackRate, err = parseNumber(v["postback_rate"], 0, maxPostbackRate)
+	wrong("postback_rate", err)
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		wrong("log_format", fmt.Errorf("%q is not text or json", c.LogFormat))
 	}
@@ -198,6 +205,20 @@ func ParsePrefixes(text string) ([]netip.Prefix, error) {
 		list = append(list, prefix)
 	}
 	return list, nil
+}
+
+// Bounds of settings.
+const (
+	maxPostbackConcurrency = 10_000
+	maxPostbackRate        = 100_000
+)
+
+func parseNumber(text string, least, most int) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("%q is not a number from %d to %d", text, least, most)
+	}
+	return n, nil
 }
 
 func parseLevel(text string) (slog.Level, error) {

@@ -54,7 +54,7 @@ func equal(a, b Config) string {
 
 var atDefault = Config{
 	Database: "sqlite:./data/galla.db", Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:9090",
-	BaseURL: "http://localhost:8080", KeyFile: "./data/galla.key", LogFormat: "text", LogLevel: slog.LevelInfo,
+	BaseURL: "http://localhost:8080", KeyFile: "./data/galla.key", PostbackConcurrency: 256, LogFormat: "text", LogLevel: slog.LevelInfo,
 }
 
 func TestDefaults(t *testing.T) {
@@ -89,7 +89,7 @@ func TestEverySettingFromEverySource(t *testing.T) {
 	values := map[string]string{
 		"database": "postgres://u@h/d", "database_file": secret, "listen": ":1", "admin_listen": ":2", "base_url": "https://x.example",
 		"key_file": "/k", "default_merchant": "shop", "trusted_proxies": "10.0.0.0/8", "postback_allow": "10.0.0.0/8",
-		"log_format": "json", "log_level": "warn",
+		"postback_concurrency": "10", "postback_rate": "20", "log_format": "json", "log_level": "warn",
 	}
 	for _, o := range options {
 		value, ok := values[o.key]

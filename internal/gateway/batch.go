@@ -134,7 +134,7 @@ func idsFor(items []*item) int64 { return int64(4*len(items) + 16) }
 
 // tryBatch runs the items in one transaction: lock, load, decide, save. At least ids of each kind are in
 // reserve. again: an earlier run may have been stored.
-func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks []Endpoint, err error) {
+func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (written []Postback, err error) {
 	if err := g.ids.fill(context.Background(), ids); err != nil {
 		return nil, err
 	}
@@ -157,22 +157,23 @@ func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (postbacks []En
 		if b.ids.short {
 			return errNeedIDs
 		}
-		postbacks = b.endpoints()
 		return b.save()
 	})
 	if err == nil {
 		g.watchers.committed(&b.out)
 		g.budget.forgive(b.out.claims)
+		written = b.postbacks()
 	}
-	return postbacks, err
+	return written, err
 }
 
-// endpoints are where the postbacks of the batch go, each once.
-func (b *batch) endpoints() []Endpoint {
-	var list []Endpoint
-	for _, p := range b.out.postbacks {
-		if e := (Endpoint{merchant.ID(p.MerchantID), PostbackKind(p.Kind)}); !slices.Contains(list, e) {
-			list = append(list, e)
+// postbacks are those that the batch wrote.
+func (b *batch) postbacks() []Postback {
+	list := make([]Postback, len(b.out.postbacks))
+	for i, p := range b.out.postbacks {
+		list[i] = Postback{
+			ID: p.ID, Endpoint: Endpoint{merchant.ID(p.MerchantID), PostbackKind(p.Kind)}, SubjectID: p.SubjectID, WebhookID: p.WebhookID,
+			Body: []byte(p.Body), NextAt: fromMicro(p.NextAt), ScheduleAt: fromMicro(p.CreatedAt),
 		}
 	}
 	return list

@@ -53,24 +53,32 @@ func newWorld(t testing.TB, database string) *world {
 	return w
 }
 
-// instance opens one more gateway over the same database.
+// instance opens one more gateway over the same database, on the test's clock.
 func (w *world) instance() *Gateway {
+	w.t.Helper()
+	g, end := w.open(Options{Now: w.clock.Now, LeaseNow: w.clock.Now})
+	w.t.Cleanup(end)
+	return g
+}
+
+// open opens one more gateway over the same database, until end.
+func (w *world) open(options Options) (g *Gateway, end func()) {
 	w.t.Helper()
 	s, err := store.Open(context.Background(), w.database, store.Create, store.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	g, err := Open(context.Background(), s, w.keys, Options{Now: w.clock.Now, OnFatal: func(err error) { w.t.Error("fatal:", err) }})
+	options.OnFatal = func(err error) { w.t.Error("fatal:", err) }
+	g, err = Open(context.Background(), s, w.keys, options)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() {
+	return g, func() {
 		g.Close()
 		if err := s.Close(); err != nil {
 			w.t.Error(err)
 		}
-	})
-	return g
+	}
 }
 
 func (w *world) seed() {

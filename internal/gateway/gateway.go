@@ -44,9 +44,9 @@ type Options struct {
 	OnFatal func(error)
 	// LoadKeys reads the key file again, after `galla key rotate` put a new key into it. nil: the keys stay.
 	LoadKeys func() (*keyring.Keyring, error)
-	// OnPostback is called after a commit that wrote postbacks, with where they go, to wake the local sender. It must not
-	// block.
-	OnPostback func([]Endpoint)
+	// OnPostback is called after a commit with the postbacks that it wrote, so that the local sender need not look for
+	// them. It must not block.
+	OnPostback func([]Postback)
 	// LeaseNow is the clock of leases. nil: the database's on PostgreSQL, Now on SQLite.
 	LeaseNow func() time.Time
 }

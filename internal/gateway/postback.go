@@ -78,6 +78,12 @@ func (g *Gateway) Lanes(ctx context.Context) ([]LaneStatus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list lanes: %w", err)
 	}
+	leaseNow := now
+	if slices.ContainsFunc(rows, func(row store.ListLanesRow) bool { return row.LeaseUntil > 0 }) {
+		if leaseNow, err = g.leaseClock(ctx, g.store.Read()); err != nil {
+			return nil, fmt.Errorf("read clock: %w", err)
+		}
+	}
 	lanes := make([]LaneStatus, 0, len(rows))
 	for _, row := range rows {
 		_, known := directory.Merchant(merchant.ID(row.MerchantID))
@@ -86,7 +92,7 @@ func (g *Gateway) Lanes(ctx context.Context) ([]LaneStatus, error) {
 		}
 		lanes = append(lanes, LaneStatus{
 			Endpoint: Endpoint{merchant.ID(row.MerchantID), PostbackKind(row.Kind)}, State: postback.BreakerState(row.State),
-			DueAt: dueAt(row), Leased: row.LeaseUntil > now.UnixMicro(),
+			DueAt: dueAt(row), Leased: row.LeaseUntil > leaseNow.UnixMicro(),
 		})
 	}
 	return lanes, nil
@@ -191,19 +197,38 @@ type Postback struct {
 	WebhookID     string
 	Body          []byte // the exact bytes of every attempt
 	Attempts      int    // made before
+	NextAt        time.Time
 	ScheduleAt    time.Time
 	ScheduleTries int // of the attempts, those made before the schedule began
+}
+
+// LaneReading is how far the postbacks of a lane were read, in the order in which they are due.
+type LaneReading struct {
+	LaneLease
+	AfterAt time.Time // zero: from the start
+	AfterID int64
 }
 
 // DuePostbacks reads the due postbacks of leased lanes, at most so many of each, those that are due longest first. It
 // doesn't know of what the caller is sending already.
 func (g *Gateway) DuePostbacks(ctx context.Context, lanes []LaneLease, most int) ([]Postback, error) {
+	readings := make([]LaneReading, len(lanes))
+	for i, lane := range lanes {
+		readings[i].LaneLease = lane
+	}
+	return g.ReadLanes(ctx, readings, most)
+}
+
+// ReadLanes is DuePostbacks from where the last reading ended.
+func (g *Gateway) ReadLanes(ctx context.Context, lanes []LaneReading, most int) ([]Postback, error) {
 	if len(lanes) == 0 {
 		return nil, nil
 	}
-	rows, err := g.store.Read().ListDuePostbacks(ctx, store.ListDuePostbacksParams{
-		Batch: store.Rows(laneRows(lanes)), Now: g.now().UnixMicro(), Most: int32(most),
-	})
+	batch := make([]readingRow, len(lanes))
+	for i, l := range lanes {
+		batch[i] = readingRow{int64(l.Endpoint.MerchantID), string(l.Endpoint.Kind), l.Lease, micros(l.AfterAt), l.AfterID}
+	}
+	rows, err := g.store.Read().ListDuePostbacks(ctx, store.ListDuePostbacksParams{Batch: store.Rows(batch), Now: g.now().UnixMicro(), Most: int32(most)})
 	if err != nil {
 		return nil, fmt.Errorf("list due postbacks: %w", err)
 	}
@@ -212,6 +237,14 @@ func (g *Gateway) DuePostbacks(ctx context.Context, lanes []LaneLease, most int)
 		due[i] = postbackOf(row)
 	}
 	return due, nil
+}
+
+type readingRow struct {
+	MerchantID int64  `json:"merchant_id"`
+	Kind       string `json:"kind"`
+	Lease      int64  `json:"lease"`
+	AfterAt    int64  `json:"after_at"`
+	AfterID    int64  `json:"after_id"`
 }
 
 // DueProbe reads what a leased lane whose breaker is open is to be probed with now. ProbeNone: with nothing yet.
@@ -249,7 +282,7 @@ func (g *Gateway) DueProbe(ctx context.Context, lane LeasedLane) (p Postback, pr
 func postbackOf(row store.ListDuePostbacksRow) Postback {
 	return Postback{
 		ID: row.ID, Endpoint: Endpoint{merchant.ID(row.MerchantID), PostbackKind(row.Kind)}, SubjectID: row.SubjectID, WebhookID: row.WebhookID,
-		Body: []byte(row.Body), Attempts: int(row.Attempts), ScheduleAt: fromMicro(row.ScheduleAt), ScheduleTries: int(row.ScheduleTries),
+		Body: []byte(row.Body), Attempts: int(row.Attempts), NextAt: fromMicro(row.NextAt), ScheduleAt: fromMicro(row.ScheduleAt), ScheduleTries: int(row.ScheduleTries),
 	}
 }
 

@@ -70,7 +70,8 @@ type LaneMove struct {
 }
 
 // RecordAttempts stores attempts, what follows from each, and what became of their lanes, in one transaction. Results
-// come in the order of the attempts. Of a lane whose lease is gone nothing is stored.
+// come in the order of the attempts, of which a postback has at most one under the same lease. Of a lane whose lease is
+// gone nothing is stored.
 //
 // It may be repeated with the same arguments: what is stored already gives the same result. ErrUnknown: the database
 // gave no clear answer; repeat. Any other error means that the database refuses one of them.
@@ -83,7 +84,7 @@ func (g *Gateway) RecordAttempts(ctx context.Context, attempts []Attempt, moves 
 		results[i] = a.Outcome()
 		r.add(a, results[i])
 	}
-	var kept map[int64]bool
+	var kept map[attemptKey]bool
 	err := g.write(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		kept, err = r.save(ctx, q)
 		return err
@@ -95,12 +96,15 @@ func (g *Gateway) RecordAttempts(ctx context.Context, attempts []Attempt, moves 
 		return nil, fmt.Errorf("record attempts: %w", err)
 	}
 	for i, a := range attempts {
-		if !kept[a.Postback.ID] {
+		if !kept[attemptKey{a.Postback.ID, a.Lease}] {
 			results[i] = AttemptResult{Stale: true}
 		}
 	}
 	return results, nil
 }
+
+// attemptKey names an attempt within a record: who leased a postback anew may record it beside what it sent before.
+type attemptKey struct{ postback, lease int64 }
 
 // record is what one transaction stores: attempts and moves, each with the lane that it stands and falls with.
 type record struct {
@@ -126,9 +130,8 @@ func (r *record) add(a Attempt, result AttemptResult) {
 	r.postbacks, r.attempts, r.ofLane = append(r.postbacks, postbackRow), append(r.attempts, attemptRow), append(r.ofLane, lane)
 }
 
-// save returns the ids of the postbacks whose attempt is stored: by this call, or by an earlier one whose COMMIT gave no
-// answer.
-func (r *record) save(ctx context.Context, q *store.Queries) (map[int64]bool, error) {
+// save returns which attempts are stored: by this call, or by an earlier one whose COMMIT gave no answer.
+func (r *record) save(ctx context.Context, q *store.Queries) (map[attemptKey]bool, error) {
 	held, err := q.LockLanes(ctx, store.Rows(laneRows(slices.Collect(maps.Keys(r.lanes)))))
 	if err != nil {
 		return nil, err
@@ -144,26 +147,28 @@ func (r *record) save(ctx context.Context, q *store.Queries) (map[int64]bool, er
 	return kept, r.saveMoves(ctx, q, holds)
 }
 
-func (r *record) saveAttempts(ctx context.Context, q *store.Queries, holds map[LaneLease]bool) (map[int64]bool, error) {
+func (r *record) saveAttempts(ctx context.Context, q *store.Queries, holds map[LaneLease]bool) (map[attemptKey]bool, error) {
 	var mine []recordRow
 	for i, row := range r.postbacks {
 		if holds[r.ofLane[i]] {
 			mine = append(mine, row)
 		}
 	}
-	kept := make(map[int64]bool, len(r.attempts))
+	moved := make(map[int64]bool, len(mine))
 	if len(mine) > 0 {
-		moved, err := q.RecordPostbacks(ctx, store.Rows(mine))
+		ids, err := q.RecordPostbacks(ctx, store.Rows(mine))
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range moved {
-			kept[id] = true
+		for _, id := range ids {
+			moved[id] = true
 		}
 	}
+	kept := make(map[attemptKey]bool, len(r.attempts))
 	var fresh, doubtful []attemptRow
-	for _, row := range r.attempts {
-		if kept[row.ID] {
+	for i, row := range r.attempts {
+		if holds[r.ofLane[i]] && moved[row.ID] {
+			kept[attemptKey{row.ID, row.Lease}] = true
 			fresh = append(fresh, row)
 		} else {
 			doubtful = append(doubtful, row)
@@ -179,8 +184,8 @@ func (r *record) saveAttempts(ctx context.Context, q *store.Queries, holds map[L
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range stored {
-			kept[id] = true
+		for _, row := range stored {
+			kept[attemptKey{row.PostbackID, row.Lease}] = true
 		}
 	}
 	return kept, nil

@@ -38,6 +38,9 @@ type Config struct {
 	DefaultMerchant string
 	TrustedProxies  []netip.Prefix
 	PostbackAllow   []netip.Prefix
+	// PostbackConcurrency bounds the postback requests open at once, 0: lane.DefaultConcurrency; PostbackRate those a
+	// second, 0: no limit.
+	PostbackConcurrency, PostbackRate int
 	// OnFatal is told of a database error after which the process must end.
 	OnFatal func(error)
 }
@@ -65,9 +68,9 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 	var delivery atomic.Pointer[lane.Lane]
 	g, err := gateway.Open(ctx, c.Store, c.Keys, gateway.Options{
 		Now: c.Now, Logger: c.Logger, Simulated: c.Simulated, OnFatal: c.OnFatal, LoadKeys: c.LoadKeys,
-		OnPostback: func(endpoints []gateway.Endpoint) {
+		OnPostback: func(list []gateway.Postback) {
 			if l := delivery.Load(); l != nil {
-				l.Wake(endpoints...)
+				l.Offer(list)
 			}
 		},
 	})
@@ -81,7 +84,9 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 		}
 	}
 	i.sender = lane.NewSender(sender.Config{Allow: c.PostbackAllow, Now: c.Now})
-	i.lane = lane.New(lane.Config{Gateway: g, Send: i.sender.Send, Now: c.Now, Logger: c.Logger})
+	i.lane = lane.New(lane.Config{
+		Gateway: g, Send: i.sender.Send, Now: c.Now, Logger: c.Logger, Concurrency: c.PostbackConcurrency, Rate: c.PostbackRate,
+	})
 	delivery.Store(i.lane)
 	if err := i.listen(); err != nil {
 		g.Close()

@@ -19,6 +19,8 @@ const (
 	fewOfLane  = 16
 	// fastLimit is the limit of open requests from which a lane counts as fast.
 	fastLimit = 4
+	// readAnew is how long a reading goes on before it begins anew.
+	readAnew = 2 * time.Second
 	// leaseSize bounds the lanes that one errand leases, so that instances share them.
 	leaseSize = 64
 )
@@ -29,10 +31,16 @@ type errand struct {
 	look    bool
 	exhaust bool
 	wanted  []gateway.Endpoint        // that something came for; not owned
-	have    []gateway.LeasedLane      // owned, with room
+	have    []reader                  // owned, with room
 	renew   []gateway.LaneLease       // of these, whose lease is running out
 	busy    map[gateway.Endpoint]bool // owned; nil unless it looks
-	held    int                       // the most that a lane holds
+}
+
+// reader is a lane to be read.
+type reader struct {
+	gateway.LeasedLane
+	after gateway.Postback // the last that was read; zero: from the start
+	held  int              // postbacks that the lane holds and that may come back once more
 }
 
 // found is what an errand brought. Only what came before err, if any, is set.
@@ -43,7 +51,7 @@ type found struct {
 	exhausted map[gateway.Endpoint]int
 	asked     []gateway.LaneLease // that were to be leased or renewed
 	leased    []gateway.LeasedLane
-	read      []gateway.LeasedLane // in which was read
+	read      []reader
 	work      map[gateway.Endpoint][]work
 	full      map[gateway.Endpoint]bool // there may be more
 	err       error
@@ -55,19 +63,13 @@ func (l *Lane) sendErrand(ctx context.Context) {
 		return
 	}
 	now := l.config.Now()
-	look, endpoints := l.news.take()
-	e := errand{look: look || !time.Now().Before(l.lookAt) || !l.due.IsZero() && !now.Before(l.due)}
-	for _, endpoint := range endpoints {
-		o := l.owned[endpoint]
-		switch {
-		case o != nil && o.leaving:
-			o.news = true
-		case o != nil:
-			l.wants(o)
-		case l.watch(endpoint).State == postback.Closed:
+	e := errand{look: !time.Now().Before(l.lookAt) || !l.due.IsZero() && !now.Before(l.due)}
+	for endpoint := range l.wanted {
+		if l.owned[endpoint] == nil {
 			e.wanted = append(e.wanted, endpoint)
-		} // what is open or paused is looked at when its time comes
+		}
 	}
+	clear(l.wanted)
 	for o := range l.hungry {
 		if l.queued >= lowQueue {
 			break
@@ -77,8 +79,10 @@ func (l *Lane) sendErrand(ctx context.Context) {
 			continue
 		}
 		o.more = false
-		e.have = append(e.have, o.LeasedLane)
-		e.held = max(e.held, len(o.held))
+		if now.Sub(o.reading.beganAt) > readAnew {
+			o.reading = reading{}
+		}
+		e.have = append(e.have, reader{o.LeasedLane, o.reading.after, len(o.held)})
 		if o.Until.Sub(now) < renewAt {
 			e.renew = append(e.renew, o.LaneLease)
 		}
@@ -125,17 +129,22 @@ func (l *Lane) run(ctx context.Context, e errand) (f found) {
 	if f.leased, f.err = g.LeaseLanes(ctx, f.asked); f.err != nil {
 		return f
 	}
-	f.read = f.leased
-	renewed := make(map[gateway.Endpoint]bool, len(f.leased))
-	for _, lane := range f.leased {
-		renewed[lane.Endpoint] = true
+	had := make(map[gateway.LaneLease]reader, len(e.have))
+	for _, r := range e.have {
+		had[r.LaneLease] = r
 	}
-	for _, lane := range e.have {
-		if !renewed[lane.Endpoint] && lane.Until.Sub(l.config.Now()) >= MinLeaseLeft {
-			f.read = append(f.read, lane)
+	for _, lane := range f.leased {
+		r := had[lane.LaneLease]
+		delete(had, lane.LaneLease)
+		r.LeasedLane = lane
+		f.read = append(f.read, r)
+	}
+	for _, r := range had {
+		if r.Until.Sub(l.config.Now()) >= MinLeaseLeft {
+			f.read = append(f.read, r)
 		}
 	}
-	f.work, f.full, f.err = l.read(ctx, f.read, e.held)
+	f.work, f.full, f.err = l.read(ctx, f.read)
 	return f
 }
 
@@ -158,37 +167,39 @@ func (l *Lane) choose(candidates []gateway.Endpoint, busy map[gateway.Endpoint]b
 }
 
 // read reads what is due in leased lanes.
-func (l *Lane) read(ctx context.Context, lanes []gateway.LeasedLane, held int) (map[gateway.Endpoint][]work, map[gateway.Endpoint]bool, error) {
+func (l *Lane) read(ctx context.Context, lanes []reader) (map[gateway.Endpoint][]work, map[gateway.Endpoint]bool, error) {
 	list, full := map[gateway.Endpoint][]work{}, map[gateway.Endpoint]bool{}
-	bySize := map[int][]gateway.LaneLease{}
+	bySize := map[int][]gateway.LaneReading{}
 	for _, lane := range lanes {
-		switch {
-		case lane.Breaker.State != postback.Closed:
-			p, probe, err := l.config.Gateway.DueProbe(ctx, lane)
+		if lane.Breaker.State != postback.Closed {
+			p, probe, err := l.config.Gateway.DueProbe(ctx, lane.LeasedLane)
 			if err != nil {
 				return nil, nil, err
 			}
 			if probe != postback.ProbeNone {
 				list[lane.Endpoint] = []work{{p, probe}}
 			}
-		case l.slots.limit(lane.Endpoint) < fastLimit:
-			bySize[fewOfLane] = append(bySize[fewOfLane], lane.LaneLease)
-		default:
-			size := min(max(2*lowQueue/len(lanes), fewOfLane), mostOfLane)
-			bySize[size] = append(bySize[size], lane.LaneLease)
+			continue
 		}
+		size := fewOfLane
+		if l.slots.limit(lane.Endpoint) >= fastLimit {
+			size = min(max(2*lowQueue/len(lanes), fewOfLane), mostOfLane)
+		}
+		if lane.after.ID == 0 {
+			size = (size + lane.held + fewOfLane - 1) / fewOfLane * fewOfLane // few different sizes: each is a query
+		}
+		bySize[size] = append(bySize[size], gateway.LaneReading{LaneLease: lane.LaneLease, AfterAt: lane.after.NextAt, AfterID: lane.after.ID})
 	}
-	for size, leases := range bySize {
-		most := size + held // what the lane holds may come back once more
-		due, err := l.config.Gateway.DuePostbacks(ctx, leases, most)
+	for size, readings := range bySize {
+		due, err := l.config.Gateway.ReadLanes(ctx, readings, size)
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, p := range due {
 			list[p.Endpoint] = append(list[p.Endpoint], work{p, postback.ProbeNone})
 		}
-		for _, lease := range leases {
-			full[lease.Endpoint] = len(list[lease.Endpoint]) == most
+		for _, r := range readings {
+			full[r.Endpoint] = len(list[r.Endpoint]) == size
 		}
 	}
 	return list, full, nil
@@ -224,9 +235,7 @@ func (l *Lane) use(f found) {
 			l.wants(o)
 		case lane.Breaker.State == l.watch(lane.Endpoint).State && !l.stopping:
 			l.enqueue(o, f.work[lane.Endpoint])
-			if f.full[lane.Endpoint] {
-				l.wants(o)
-			}
+			l.readOn(o, f.work[lane.Endpoint], f.full[lane.Endpoint])
 		} // a breaker that opened meanwhile lets nothing out but probes
 		l.settle(o)
 	}
@@ -243,6 +252,23 @@ func (l *Lane) use(f found) {
 		o.forget = nil
 	}
 	l.forgetful = nil
+}
+
+// readOn notes how far a lane was read, and whether there is more.
+func (l *Lane) readOn(o *owned, read []work, full bool) {
+	if !full {
+		if o.reading.after.ID != 0 {
+			l.wants(o) // what came late is before that
+		}
+		o.reading = reading{}
+		return
+	}
+	if o.reading.after.ID == 0 {
+		o.reading.beganAt = l.config.Now()
+	}
+	o.reading.after = read[len(read)-1].Postback
+	o.reading.after.Body = nil
+	l.wants(o)
 }
 
 // useLeases notes which lanes are ours, and until when.

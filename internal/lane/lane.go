@@ -74,12 +74,14 @@ type Lane struct {
 	log      *slog.Logger
 	counters Counters // shared
 	slots    *slots   // shared
-	news     news     // shared
+	news     *news    // shared
 	rate     *rate.Limiter
 
 	owned     map[gateway.Endpoint]*owned
 	watches   map[gateway.Endpoint]*postback.Watch
 	limits    map[gateway.Endpoint]*rate.Limiter
+	wanted    map[gateway.Endpoint]bool // not owned, and something came for it
+	recent    recent
 	ring      []*owned        // that may have something to send now, each once
 	starved   []*owned        // that had no room, until a request ends
 	hungry    map[*owned]bool // for which more is to be read, or whose lease is to be renewed
@@ -123,8 +125,8 @@ func New(config Config) *Lane {
 		config.poll = config.Gateway.PostbackPoll
 	}
 	l := &Lane{
-		config: config, log: config.Logger, news: newNews(),
-		owned: map[gateway.Endpoint]*owned{}, hungry: map[*owned]bool{}, watches: map[gateway.Endpoint]*postback.Watch{}, limits: map[gateway.Endpoint]*rate.Limiter{},
+		config: config, log: config.Logger, news: &news{signal: make(chan struct{}, 1)},
+		owned: map[gateway.Endpoint]*owned{}, hungry: map[*owned]bool{}, watches: map[gateway.Endpoint]*postback.Watch{}, limits: map[gateway.Endpoint]*rate.Limiter{}, wanted: map[gateway.Endpoint]bool{},
 		ended: make(chan ended, config.Concurrency), found: make(chan found, 1), recorded: make(chan recorded, 1),
 	}
 	l.slots = newSlots(config.Concurrency, l.perEndpoint)
@@ -142,8 +144,11 @@ func (l *Lane) perEndpoint(e gateway.Endpoint) int {
 	return l.config.PerEndpoint
 }
 
-// Wake makes Run look for due postbacks now: at the endpoints named, without names everywhere. It never blocks.
-func (l *Lane) Wake(endpoints ...gateway.Endpoint) { l.news.tell(endpoints) }
+// Wake makes Run look for due postbacks now. It never blocks.
+func (l *Lane) Wake() { l.news.tell(true, nil) }
+
+// Offer tells Run of postbacks that were just committed, so that it need not look for them. It never blocks.
+func (l *Lane) Offer(list []gateway.Postback) { l.news.tell(false, list) }
 
 // Counters are the running totals.
 func (l *Lane) Counters() *Counters { return &l.counters }
@@ -188,8 +193,20 @@ func (l *Lane) turn(ctx context.Context) {
 	if l.stopping {
 		return
 	}
+	l.hear()
 	l.dispatch(ctx)
 	l.sendErrand(ctx)
+}
+
+// hear takes over what others told.
+func (l *Lane) hear() {
+	look, offers := l.news.take()
+	if look {
+		l.lookAt = time.Time{}
+	}
+	for _, p := range offers {
+		l.offer(p)
+	}
 }
 
 func (l *Lane) busy() bool {

@@ -2,32 +2,29 @@ package lane
 
 import (
 	"sync"
+	"time"
 
 	"github.com/galla-gateway/galla/internal/gateway"
 )
 
+// mostOffers bounds the postbacks that are offered and not taken over yet; what is beyond is read when it is looked for.
+const mostOffers = 4 * lowQueue
+
 // news is what others tell Run.
 type news struct {
-	*newsState
+	mu     sync.Mutex
+	look   bool // something may be due anywhere
+	offers []gateway.Postback
 	signal chan struct{}
 }
 
-type newsState struct {
-	mu        sync.Mutex
-	look      bool // something may be due anywhere
-	endpoints map[gateway.Endpoint]bool
-}
-
-func newNews() news {
-	return news{&newsState{endpoints: map[gateway.Endpoint]bool{}}, make(chan struct{}, 1)}
-}
-
-func (n news) tell(endpoints []gateway.Endpoint) {
+func (n *news) tell(look bool, offers []gateway.Postback) {
 	n.mu.Lock()
-	n.look = n.look || len(endpoints) == 0
-	for _, e := range endpoints {
-		n.endpoints[e] = true
+	if len(n.offers)+len(offers) > mostOffers {
+		look, offers = true, nil
 	}
+	n.look = n.look || look
+	n.offers = append(n.offers, offers...)
 	n.mu.Unlock()
 	select {
 	case n.signal <- struct{}{}:
@@ -36,13 +33,33 @@ func (n news) tell(endpoints []gateway.Endpoint) {
 }
 
 // take returns what was told since the last call.
-func (n news) take() (look bool, endpoints []gateway.Endpoint) {
+func (n *news) take() (look bool, offers []gateway.Postback) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	look, n.look = n.look, false
-	for e := range n.endpoints {
-		endpoints = append(endpoints, e)
+	look, offers = n.look, n.offers
+	n.look, n.offers = false, nil
+	return look, offers
+}
+
+// remembered is how long at least the postbacks are remembered that were sent: one that was read, sent and recorded
+// before its offer came must not be sent again. What slips through costs a request, its record is refused.
+const remembered = 5 * time.Second
+
+// recent holds ids for remembered to twice that.
+type recent struct {
+	now, before map[int64]struct{}
+	turnedAt    time.Time // by the wall clock
+}
+
+func (r *recent) add(id int64) {
+	if time.Since(r.turnedAt) > remembered {
+		r.before, r.now, r.turnedAt = r.now, map[int64]struct{}{}, time.Now()
 	}
-	clear(n.endpoints)
-	return look, endpoints
+	r.now[id] = struct{}{}
+}
+
+func (r *recent) has(id int64) bool {
+	_, now := r.now[id]
+	_, before := r.before[id]
+	return now || before
 }

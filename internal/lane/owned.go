@@ -19,10 +19,18 @@ type owned struct {
 	open    int            // requests under way
 	results int            // that are not recorded
 	more    bool           // more is due, or may be
-	news    bool           // something came while it was being given back
-	ringed  bool           // in the ring or starved
-	leaving bool           // given back with the next record
-	gone    bool           // not owned any more
+	reading reading
+	news    bool // something came while it was being given back
+	ringed  bool // in the ring or starved
+	leaving bool // given back with the next record
+	gone    bool // not owned any more
+}
+
+// reading is how far a lane was read, while there is more than was read at once. What comes with an earlier time
+// meanwhile (of another instance, whose commit took longer) is found when it begins anew.
+type reading struct {
+	after   gateway.Postback // the last that was read; zero: begin anew
+	beganAt time.Time
 }
 
 // work is a postback to send, and what its request is for.
@@ -54,13 +62,29 @@ func (l *Lane) enqueue(o *owned, list []work) {
 	l.ready(o)
 }
 
+// offer takes over a postback that was just written, so that it need not be read. What has no place is read later.
+func (l *Lane) offer(p gateway.Postback) {
+	o := l.owned[p.Endpoint]
+	switch {
+	case o == nil && l.watch(p.Endpoint).State == postback.Closed:
+		l.wanted[p.Endpoint] = true
+	case o == nil: // what is open or paused is looked at when its time comes
+	case o.leaving:
+		o.news = true
+	case o.more || l.queued >= lowQueue || l.watch(p.Endpoint).State != postback.Closed:
+		l.wants(o)
+	case !l.recent.has(p.ID):
+		l.enqueue(o, []work{{p, postback.ProbeNone}})
+	}
+}
+
 // clearQueue lets go of what wasn't sent: it is read again when its time comes.
 func (l *Lane) clearQueue(o *owned) {
 	for _, w := range o.queue {
 		delete(o.held, w.ID)
 	}
 	l.queued -= len(o.queue)
-	o.queue = nil
+	o.queue, o.reading = nil, reading{}
 }
 
 // ready puts a lane with something to send into the ring.

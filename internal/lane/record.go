@@ -118,6 +118,7 @@ func (l *Lane) settleRecord(r recorded) {
 			}
 			continue
 		}
+		l.recent.add(e.attempt.Postback.ID)
 		result := r.results[i]
 		i++
 		e.lane.results--
@@ -161,7 +162,7 @@ func (l *Lane) left(o *owned) {
 	}
 	l.lose(o)
 	if o.news && !l.stopping {
-		l.news.tell([]gateway.Endpoint{o.Endpoint})
+		l.wanted[o.Endpoint] = true
 	}
 }
 

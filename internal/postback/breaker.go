@@ -96,9 +96,10 @@ type Watch struct {
 	asked       bool      // it is open because the receiver asked for a pause
 }
 
-// Adopt takes over what is stored of the endpoint.
+// Adopt takes over what is stored of the endpoint, in microseconds. While the state is the same one, what isn't stored
+// stays.
 func (w *Watch) Adopt(b Breaker) {
-	if b.State != w.State || !b.ChangedAt.Equal(w.ChangedAt) {
+	if b.State != w.State || b.ChangedAt.UnixMicro() != w.ChangedAt.UnixMicro() {
 		w.strikes, w.asked = nil, false
 	}
 	w.Breaker = b

@@ -170,7 +170,7 @@ var (
 	recordset = regexp.MustCompile(`json_to_recordset\(CAST\(\$(\d+) AS json\)\) AS (\w+)\(([^)]*)\)`)
 	parameter = regexp.MustCompile(`\$(\d+)`)
 	rowLock   = regexp.MustCompile(`(?i)\s+FOR UPDATE( OF \w+)?( SKIP LOCKED)?`)
-	anyOf     = regexp.MustCompile(`= ANY\(ARRAY\(([^()]*)\)\)`)
+	anyOf     = regexp.MustCompile(`(?s)= ANY\(ARRAY\((.*?)\n\)\)`)
 )
 
 // sqliteText swaps what SQLite spells otherwise: a batch becomes what source says, = ANY(ARRAY(…)) becomes IN (…), $n

@@ -44,7 +44,7 @@ func (q *Queries) DropLeases(ctx context.Context) (int64, error) {
 
 const exhaustPostbacks = `-- name: ExhaustPostbacks :many
 UPDATE postback SET state = 'exhausted', ended_at = $1
-WHERE postback.state = 'pending' AND postback.id = ANY(ARRAY(
+WHERE postback.ended_at IS NULL AND postback.id = ANY(ARRAY(
   SELECT q.id FROM postback q
   WHERE q.state = 'pending' AND q.merchant_id = $2 AND q.kind = $3 AND q.schedule_at <= $4
   ORDER BY q.next_at LIMIT $5
@@ -91,26 +91,31 @@ func (q *Queries) ExhaustPostbacks(ctx context.Context, arg ExhaustPostbacksPara
 }
 
 const findPostbackAttempts = `-- name: FindPostbackAttempts :many
-SELECT a.postback_id
+SELECT a.postback_id, a.lease
 FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, lease bigint)
 CROSS JOIN postback_attempt a
 WHERE a.postback_id = j.id AND a.number = j.number AND a.lease = j.lease
 `
 
+type FindPostbackAttemptsRow struct {
+	PostbackID int64
+	Lease      int64
+}
+
 // Which of these attempts are stored: a record whose COMMIT gave no answer is repeated and asks this.
-func (q *Queries) FindPostbackAttempts(ctx context.Context, batch Batch) ([]int64, error) {
+func (q *Queries) FindPostbackAttempts(ctx context.Context, batch Batch) ([]FindPostbackAttemptsRow, error) {
 	rows, err := q.db.QueryContext(ctx, findPostbackAttempts, batch)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []int64
+	var items []FindPostbackAttemptsRow
 	for rows.Next() {
-		var postback_id int64
-		if err := rows.Scan(&postback_id); err != nil {
+		var i FindPostbackAttemptsRow
+		if err := rows.Scan(&i.PostbackID, &i.Lease); err != nil {
 			return nil, err
 		}
-		items = append(items, postback_id)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -122,7 +127,7 @@ func (q *Queries) FindPostbackAttempts(ctx context.Context, batch Batch) ([]int6
 }
 
 const getFreshPostback = `-- name: GetFreshPostback :one
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
 WHERE p.state = 'pending' AND p.merchant_id = $1 AND p.kind = $2 AND p.next_at > $3
   AND p.next_at <= $4 AND p.attempts = 0
@@ -144,6 +149,7 @@ type GetFreshPostbackRow struct {
 	WebhookID     string
 	Body          string
 	Attempts      int16
+	NextAt        int64
 	ScheduleAt    int64
 	ScheduleTries int16
 }
@@ -165,6 +171,7 @@ func (q *Queries) GetFreshPostback(ctx context.Context, arg GetFreshPostbackPara
 		&i.WebhookID,
 		&i.Body,
 		&i.Attempts,
+		&i.NextAt,
 		&i.ScheduleAt,
 		&i.ScheduleTries,
 	)
@@ -172,9 +179,9 @@ func (q *Queries) GetFreshPostback(ctx context.Context, arg GetFreshPostbackPara
 }
 
 const getProbe = `-- name: GetProbe :one
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
-WHERE p.id = $1 AND p.state = 'pending' AND p.merchant_id = $2 AND p.kind = $3 AND p.next_at <= $4
+WHERE p.id = $1 AND p.ended_at IS NULL AND p.merchant_id = $2 AND p.kind = $3 AND p.next_at <= $4
 `
 
 type GetProbeParams struct {
@@ -192,6 +199,7 @@ type GetProbeRow struct {
 	WebhookID     string
 	Body          string
 	Attempts      int16
+	NextAt        int64
 	ScheduleAt    int64
 	ScheduleTries int16
 }
@@ -213,6 +221,7 @@ func (q *Queries) GetProbe(ctx context.Context, arg GetProbeParams) (GetProbeRow
 		&i.WebhookID,
 		&i.Body,
 		&i.Attempts,
+		&i.NextAt,
 		&i.ScheduleAt,
 		&i.ScheduleTries,
 	)
@@ -298,15 +307,17 @@ func (q *Queries) LeaseLanes(ctx context.Context, arg LeaseLanesParams) ([]Lease
 }
 
 const listDuePostbacks = `-- name: ListDuePostbacks :many
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
-FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
+FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, lease bigint, after_at bigint, after_id bigint)
 CROSS JOIN endpoint e
 CROSS JOIN postback p
 WHERE e.merchant_id = j.merchant_id AND e.kind = j.kind AND e.lease = j.lease AND e.state <> 'paused' AND p.id = ANY(ARRAY(
   SELECT q.id FROM postback q
   WHERE q.state = 'pending' AND q.merchant_id = j.merchant_id AND q.kind = j.kind AND q.next_at <= $2
-  ORDER BY q.next_at LIMIT $3
+    AND (q.next_at, q.id) > (j.after_at, j.after_id)
+  ORDER BY q.next_at, q.id LIMIT $3
 ))
+ORDER BY p.next_at, p.id
 `
 
 type ListDuePostbacksParams struct {
@@ -323,12 +334,13 @@ type ListDuePostbacksRow struct {
 	WebhookID     string
 	Body          string
 	Attempts      int16
+	NextAt        int64
 	ScheduleAt    int64
 	ScheduleTries int16
 }
 
-// The due postbacks of lanes, at most so many of each, those that are due longest first; none where the lease is gone or
-// the endpoint paused.
+// The due postbacks of lanes, at most so many of each, those that are due longest first, from behind a place in that
+// order; none where the lease is gone or the endpoint paused.
 func (q *Queries) ListDuePostbacks(ctx context.Context, arg ListDuePostbacksParams) ([]ListDuePostbacksRow, error) {
 	rows, err := q.db.QueryContext(ctx, listDuePostbacks, arg.Batch, arg.Now, arg.Most)
 	if err != nil {
@@ -346,6 +358,7 @@ func (q *Queries) ListDuePostbacks(ctx context.Context, arg ListDuePostbacksPara
 			&i.WebhookID,
 			&i.Body,
 			&i.Attempts,
+			&i.NextAt,
 			&i.ScheduleAt,
 			&i.ScheduleTries,
 		); err != nil {
@@ -365,9 +378,9 @@ func (q *Queries) ListDuePostbacks(ctx context.Context, arg ListDuePostbacksPara
 const listLanes = `-- name: ListLanes :many
 
 WITH RECURSIVE hop (merchant_id) AS (
-  SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending'
+  SELECT (SELECT p.merchant_id FROM postback p WHERE p.state = 'pending' AND p.merchant_id > 0 ORDER BY p.merchant_id LIMIT 1)
   UNION ALL
-  SELECT (SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending' AND p.merchant_id > hop.merchant_id)
+  SELECT (SELECT p.merchant_id FROM postback p WHERE p.state = 'pending' AND p.merchant_id > hop.merchant_id ORDER BY p.merchant_id LIMIT 1)
   FROM hop WHERE hop.merchant_id IS NOT NULL
 )
 SELECT CAST(hop.merchant_id AS bigint) AS merchant_id, k.kind, COALESCE(e.state, 'closed') AS state,
@@ -399,7 +412,9 @@ type ListLanesRow struct {
 }
 
 // Delivery of postbacks. A lane is an endpoint: a merchant and a kind, as deposits and withdrawals may go to different
-// addresses. What looks long-winded here keeps PostgreSQL from scanning the table once its statistics tempt it to.
+// addresses. What looks long-winded here keeps PostgreSQL from scanning the table once its statistics tempt it to. Those
+// of a quiet time say that nothing waits: where a postback is named by its id, "ended_at IS NULL" means pending, but
+// doesn't invite to read all that waits from the index of it.
 // The lanes with undelivered postbacks: their breaker, when the first postback is due (-1: none), and for one that is
 // open since fresh_before without a probe, when the first came that was never tried (-1: none). It hops over the index
 // from merchant to merchant, so it costs as much as there are such merchants, however many postbacks wait.
@@ -437,7 +452,7 @@ func (q *Queries) ListLanes(ctx context.Context, freshBefore int64) ([]ListLanes
 
 const lockFreeLane = `-- name: LockFreeLane :one
 SELECT e.merchant_id, e.kind FROM endpoint e
-WHERE e.merchant_id = $1 AND e.kind = $2 AND e.lease_until <= $3
+WHERE e.merchant_id = $1 AND e.kind = $2 AND e.state <> 'closed' AND e.lease_until <= $3
 FOR UPDATE SKIP LOCKED
 `
 
@@ -452,7 +467,7 @@ type LockFreeLaneRow struct {
 	Kind       string
 }
 
-// A lane that nobody sends in; it stays so until the transaction ends.
+// A lane that isn't closed, in which nobody sends; it stays so until the transaction ends.
 func (q *Queries) LockFreeLane(ctx context.Context, arg LockFreeLaneParams) (LockFreeLaneRow, error) {
 	row := q.db.QueryRowContext(ctx, lockFreeLane, arg.MerchantID, arg.Kind, arg.Now)
 	var i LockFreeLaneRow
@@ -515,7 +530,7 @@ func (q *Queries) MoveLanes(ctx context.Context, batch Batch) error {
 const recordPostbacks = `-- name: RecordPostbacks :many
 UPDATE postback SET state = j.state, attempts = j.number, next_at = j.next_at, ended_at = j.ended_at
 FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, state text, next_at bigint, ended_at bigint)
-WHERE postback.id = j.id AND postback.state = 'pending' AND postback.attempts = j.number - 1
+WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.attempts = j.number - 1
 RETURNING postback.id
 `
 

@@ -54,7 +54,7 @@ INSERT INTO postback_next (id, merchant_id, kind, subject_id, webhook_id, body, 
 SELECT id, merchant_id, kind, subject_id, webhook_id, body, state, attempts, next_at, created_at, created_at, ended_at FROM postback;
 DROP TABLE postback;
 ALTER TABLE postback_next RENAME TO postback;
-CREATE INDEX postback_due ON postback (merchant_id, kind, next_at) WHERE state = 'pending';
+CREATE INDEX postback_due ON postback (merchant_id, kind, next_at, id) WHERE state = 'pending';
 CREATE INDEX postback_exhausted ON postback (id) WHERE state = 'exhausted';
 
 -- +goose Down

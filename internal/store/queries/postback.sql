@@ -1,14 +1,16 @@
 -- Delivery of postbacks. A lane is an endpoint: a merchant and a kind, as deposits and withdrawals may go to different
--- addresses. What looks long-winded here keeps PostgreSQL from scanning the table once its statistics tempt it to.
+-- addresses. What looks long-winded here keeps PostgreSQL from scanning the table once its statistics tempt it to. Those
+-- of a quiet time say that nothing waits: where a postback is named by its id, "ended_at IS NULL" means pending, but
+-- doesn't invite to read all that waits from the index of it.
 
 -- name: ListLanes :many
 -- The lanes with undelivered postbacks: their breaker, when the first postback is due (-1: none), and for one that is
 -- open since fresh_before without a probe, when the first came that was never tried (-1: none). It hops over the index
 -- from merchant to merchant, so it costs as much as there are such merchants, however many postbacks wait.
 WITH RECURSIVE hop (merchant_id) AS (
-  SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending'
+  SELECT (SELECT p.merchant_id FROM postback p WHERE p.state = 'pending' AND p.merchant_id > 0 ORDER BY p.merchant_id LIMIT 1)
   UNION ALL
-  SELECT (SELECT min(p.merchant_id) FROM postback p WHERE p.state = 'pending' AND p.merchant_id > hop.merchant_id)
+  SELECT (SELECT p.merchant_id FROM postback p WHERE p.state = 'pending' AND p.merchant_id > hop.merchant_id ORDER BY p.merchant_id LIMIT 1)
   FROM hop WHERE hop.merchant_id IS NOT NULL
 )
 SELECT CAST(hop.merchant_id AS bigint) AS merchant_id, k.kind, COALESCE(e.state, 'closed') AS state,
@@ -40,27 +42,29 @@ RETURNING endpoint.merchant_id, endpoint.kind, endpoint.lease, endpoint.state, e
   endpoint.changed_at, endpoint.probe_id, endpoint.probe_at, endpoint.probed_at;
 
 -- name: ListDuePostbacks :many
--- The due postbacks of lanes, at most so many of each, those that are due longest first; none where the lease is gone or
--- the endpoint paused.
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
-FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, lease bigint)
+-- The due postbacks of lanes, at most so many of each, those that are due longest first, from behind a place in that
+-- order; none where the lease is gone or the endpoint paused.
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, lease bigint, after_at bigint, after_id bigint)
 CROSS JOIN endpoint e
 CROSS JOIN postback p
 WHERE e.merchant_id = j.merchant_id AND e.kind = j.kind AND e.lease = j.lease AND e.state <> 'paused' AND p.id = ANY(ARRAY(
   SELECT q.id FROM postback q
   WHERE q.state = 'pending' AND q.merchant_id = j.merchant_id AND q.kind = j.kind AND q.next_at <= sqlc.arg(now)
-  ORDER BY q.next_at LIMIT sqlc.arg(most)
-));
+    AND (q.next_at, q.id) > (j.after_at, j.after_id)
+  ORDER BY q.next_at, q.id LIMIT sqlc.arg(most)
+))
+ORDER BY p.next_at, p.id;
 
 -- name: GetProbe :one
 -- What an open lane is probed with next, if it is still to be sent.
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
-WHERE p.id = sqlc.arg(id) AND p.state = 'pending' AND p.merchant_id = sqlc.arg(merchant_id) AND p.kind = sqlc.arg(kind) AND p.next_at <= sqlc.arg(now);
+WHERE p.id = sqlc.arg(id) AND p.ended_at IS NULL AND p.merchant_id = sqlc.arg(merchant_id) AND p.kind = sqlc.arg(kind) AND p.next_at <= sqlc.arg(now);
 
 -- name: GetFreshPostback :one
 -- The first postback that came after a time and was never tried.
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
 WHERE p.state = 'pending' AND p.merchant_id = sqlc.arg(merchant_id) AND p.kind = sqlc.arg(kind) AND p.next_at > sqlc.arg(after)
   AND p.next_at <= sqlc.arg(now) AND p.attempts = 0
@@ -93,7 +97,7 @@ WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoi
 -- name: RecordPostbacks :many
 UPDATE postback SET state = j.state, attempts = j.number, next_at = j.next_at, ended_at = j.ended_at
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, number smallint, state text, next_at bigint, ended_at bigint)
-WHERE postback.id = j.id AND postback.state = 'pending' AND postback.attempts = j.number - 1
+WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.attempts = j.number - 1
 RETURNING postback.id;
 
 -- name: InsertPostbackAttempts :exec
@@ -104,21 +108,21 @@ WHERE true;
 
 -- name: FindPostbackAttempts :many
 -- Which of these attempts are stored: a record whose COMMIT gave no answer is repeated and asks this.
-SELECT a.postback_id
+SELECT a.postback_id, a.lease
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, number smallint, lease bigint)
 CROSS JOIN postback_attempt a
 WHERE a.postback_id = j.id AND a.number = j.number AND a.lease = j.lease;
 
 -- name: LockFreeLane :one
--- A lane that nobody sends in; it stays so until the transaction ends.
+-- A lane that isn't closed, in which nobody sends; it stays so until the transaction ends.
 SELECT e.merchant_id, e.kind FROM endpoint e
-WHERE e.merchant_id = sqlc.arg(merchant_id) AND e.kind = sqlc.arg(kind) AND e.lease_until <= sqlc.arg(now)
+WHERE e.merchant_id = sqlc.arg(merchant_id) AND e.kind = sqlc.arg(kind) AND e.state <> 'closed' AND e.lease_until <= sqlc.arg(now)
 FOR UPDATE SKIP LOCKED;
 
 -- name: ExhaustPostbacks :many
 -- Gives up what has waited in a lane for longer than its schedule, so many at once.
 UPDATE postback SET state = 'exhausted', ended_at = sqlc.arg(now)
-WHERE postback.state = 'pending' AND postback.id = ANY(ARRAY(
+WHERE postback.ended_at IS NULL AND postback.id = ANY(ARRAY(
   SELECT q.id FROM postback q
   WHERE q.state = 'pending' AND q.merchant_id = sqlc.arg(merchant_id) AND q.kind = sqlc.arg(kind) AND q.schedule_at <= sqlc.arg(before)
   ORDER BY q.next_at LIMIT sqlc.arg(most)
