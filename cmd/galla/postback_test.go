@@ -373,3 +373,39 @@ func TestEscapedJSONReadsAsTheSame(t *testing.T) {
 		}
 	}
 }
+
+func TestDoctorTellsOfPostbacks(t *testing.T) {
+	eachConsole(t, func(t *testing.T, c *console) {
+		s, ids := c.told()
+		wants := func(check, state, what string) {
+			t.Helper()
+			for _, line := range c.json("doctor")["checks"].([]any) {
+				line := line.(map[string]any)
+				if line["check"] == check {
+					if line["state"] != state || !strings.Contains(line["text"].(string), what) {
+						t.Errorf("%v, want %s with %q", line, state, what)
+					}
+					return
+				}
+			}
+			t.Errorf("doctor says nothing of %s", check)
+		}
+		wants("exhausted", "warn", "1 postbacks were given up")
+		wants("postbacks", "warn", "2 undelivered")
+		wants("lag", "warn", "due for 2h0m0s and nobody sends it: does galla serve run?")
+		wants("endpoints", "ok", "")
+		wants("paused", "ok", "")
+		c.mutate(fmt.Sprintf("UPDATE postback SET next_at = %d WHERE state = 'pending'", s.clock.Now().Add(-time.Minute).UnixMicro()))
+		wants("lag", "ok", "")
+		c.ok("postback", "pause", "--merchant", "shop", "--reason", "moves house")
+		s.clock.Advance(time.Hour)
+		wants("lag", "ok", "")
+		wants("paused", "warn", "(moves house): galla postback resume --merchant shop --kind deposit; shop withdrawal since 2026-")
+		c.mutate("UPDATE endpoint SET state = 'open', reason = 'HTTP 500 \x1b[2J'")
+		wants("paused", "ok", "")
+		wants("endpoints", "warn", "2 fail and are only probed: shop deposit since 2026-")
+		wants("endpoints", "warn", `("HTTP 500 \x1b[2J")`)
+		c.mutate("UPDATE postback SET state = 'delivered', ended_at = 1 WHERE id = " + ids["2"])
+		wants("exhausted", "ok", "")
+	})
+}

@@ -66,6 +66,14 @@ func (s EndpointStatus) Lag(now time.Time) time.Duration {
 	return max(0, now.Sub(s.DueAt))
 }
 
+// StoppedFor is how long the endpoint has not been closed.
+func (s EndpointStatus) StoppedFor(now time.Time) time.Duration {
+	if s.State == EndpointClosed || s.ChangedAt.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(s.ChangedAt))
+}
+
 // Endpoints lists every merchant's endpoint for deposits, and those for withdrawals that were ever used or have an
 // address of their own, by merchant. It costs as much as there are merchants, however many postbacks there are.
 func (g *Gateway) Endpoints(ctx context.Context) ([]EndpointStatus, error) {

@@ -46,10 +46,10 @@ func TestPauseAndResume(t *testing.T) {
 		}
 		w.clock.Advance(time.Hour)
 		w.must(w.g.PauseEndpoints(ctx, "shop", []PostbackKind{PostbackDeposit}, "still"))
-		if got := w.status(shopDeposits); got.State != EndpointPaused || got.Reason != "still" || !got.ChangedAt.Equal(since) {
+		if got := w.status(shopDeposits); got.State != EndpointPaused || got.Reason != "still" || !got.ChangedAt.Equal(since) || got.StoppedFor(w.clock.Now()) != time.Hour {
 			t.Errorf("paused twice: %+v, want since %v", got, since)
 		}
-		if got := w.status(otherDeposits); got.State != EndpointClosed {
+		if got := w.status(otherDeposits); got.State != EndpointClosed || got.StoppedFor(w.clock.Now()) != 0 {
 			t.Errorf("another merchant's: %+v", got)
 		}
 		w.mutate("INSERT INTO endpoint (merchant_id, kind, state, reason, failures, changed_at, probe_id, probe_at) VALUES (1, 'withdrawal', 'open', 'HTTP 500', 4, 9, 3, 99)")
