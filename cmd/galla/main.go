@@ -26,6 +26,7 @@ var commands = []func(*app) *cobra.Command{
 	newClaim,
 	newTransfer,
 	newEvidence,
+	newPostback,
 	newImport,
 	newFind,
 	newBalance,

@@ -45,7 +45,7 @@ type Options struct {
 	// LoadKeys reads the key file again, after `galla key rotate` put a new key into it. nil: the keys stay.
 	LoadKeys func() (*keyring.Keyring, error)
 	// OnPostback is called after a commit with the postbacks that it wrote, so that the local sender need not look for
-	// them. It must not block.
+	// them, or with nil when others may have become due. It must not block.
 	OnPostback func([]Postback)
 	// LeaseNow is the clock of leases. nil: the database's on PostgreSQL, Now on SQLite.
 	LeaseNow func() time.Time
