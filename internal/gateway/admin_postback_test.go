@@ -194,7 +194,7 @@ func TestReplay(t *testing.T) {
 		w.mutate("INSERT INTO endpoint (merchant_id, kind, state, reason, failures, changed_at, probe_id, probe_at, probed_at) VALUES " +
 			"(1, 'deposit', 'open', 'HTTP 500', 7, 5, 2, 99, 50), (2, 'deposit', 'open', 'timeout', 3, 5, 3, 99, 50)")
 		wakes := 0
-		w.g.opts.OnPostback = func() { wakes++ }
+		w.g.opts.OnPostback = func([]Postback) { wakes++ }
 		replayed, err := w.g.ReplayPostbacks(ctx, []int64{5, 1, 2, 2, 4, 6, 999, 1})
 		if err != nil || replayed != 5 || wakes != 1 {
 			t.Fatalf("replayed %d, %v, woke the sender %d times", replayed, err, wakes)
@@ -295,7 +295,7 @@ func TestReplayOfMany(t *testing.T) {
 			all[i] = list[i].id
 		}
 		chunks := 0
-		w.g.opts.OnPostback = func() { chunks++ }
+		w.g.opts.OnPostback = func([]Postback) { chunks++ }
 		if n, err := w.g.ReplayPostbacks(context.Background(), all); err != nil || n != many || chunks != (many+ReplayChunk-1)/ReplayChunk {
 			t.Errorf("in one call: %d, %v, in %d transactions", n, err, chunks)
 		}
