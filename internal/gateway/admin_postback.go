@@ -25,6 +25,8 @@ const (
 	walkStretch = 5_000
 	// maxPickStretches bounds the stretches with postbacks in them that one list looks through.
 	maxPickStretches = 25
+	// PickReach is how many ids that are, where ids have no gaps.
+	PickReach = pickStretch * maxPickStretches
 	// webhookStretch is how many ids lie between two marks by which a webhook id is looked for: a server's block of ids.
 	webhookStretch = idBlock
 	// maxWebhookStretches bounds the stretches that are searched for a webhook id.
