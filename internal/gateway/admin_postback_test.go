@@ -342,7 +342,16 @@ func TestOperatorsStatementsUseIndexes(t *testing.T) {
 			if strings.Contains(statement, "INSERT INTO endpoint") {
 				continue // looks nothing up
 			}
-			plan := w.explain(db, number.ReplaceAllString(values.Replace(statement), "9"))
+			text, column := "EXPLAIN ", 0
+			if w.g.store.Engine() == store.SQLite {
+				text, column = "EXPLAIN QUERY PLAN ", 3
+			}
+			text += w.g.store.Rewrite(number.ReplaceAllString(values.Replace(statement), "9"))
+			var args []any
+			if strings.Contains(statement, "sqlc.arg(batch)") {
+				args = append(args, "[]")
+			}
+			plan := w.explain(db, text, column, args...)
 			if scan.MatchString(plan) || !strings.Contains(plan, wanted[name]) {
 				t.Errorf("%s:\n%s", name, plan)
 			}
