@@ -25,6 +25,7 @@ var commands = []func(*app) *cobra.Command{
 	newRate,
 	newClaim,
 	newTransfer,
+	newPostback,
 	newEvidence,
 	newImport,
 	newFind,
