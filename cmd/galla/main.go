@@ -26,6 +26,7 @@ var commands = []func(*app) *cobra.Command{
 	newClaim,
 	newTransfer,
 	newPostback,
+	newSandbox,
 	newEvidence,
 	newImport,
 	newFind,
