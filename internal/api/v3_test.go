@@ -304,6 +304,9 @@ func TestPostbackIsDescribed(t *testing.T) {
 }
 
 func TestCursors(t *testing.T) {
+	if got := cursor("shop", 12); got != "12-251c3957" || !bytes.Contains(openAPI, []byte(got)) {
+		t.Errorf("the documented cursor is %s now: merchants hold cursors, so they must stay good", got)
+	}
 	for _, position := range []int64{0, 1, 500, 1 << 62} {
 		if got, err := readCursor("shop", cursor("shop", position)); err != nil || got != position {
 			t.Errorf("%d became %d, %v", position, got, err)
