@@ -19,6 +19,7 @@ import (
 func newPostback(a *app) *cobra.Command {
 	return inGroup(groupPayments, group("postback", "What merchants are told: see it, send it again, hold it back",
 		a.postbackList(), a.postbackShow(), a.postbackReplay(), a.postbackPause(), a.postbackResume(),
+		a.postbackListen(), a.postbackTrigger(),
 		group("endpoint", "Addresses that postbacks go to", a.endpointList(), a.endpointSet()),
 	))
 }

@@ -25,6 +25,8 @@ var commands = []func(*app) *cobra.Command{
 	newRate,
 	newClaim,
 	newTransfer,
+	newPostback,
+	newSandbox,
 	newEvidence,
 	newPostback,
 	newImport,

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/store"
 )
 
 // toldRow is a postback as stored.

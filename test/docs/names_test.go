@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/config"
 	"github.com/galla-gateway/galla/internal/deposit"
@@ -54,6 +56,31 @@ func TestStatuses(t *testing.T) {
 	answers, _, _ := strings.Cut(evidencePage.section(t, "## Answers"), "An item of the wrong form")
 	same(t, "status of evidence", firstCells(answers), append(wordsOf(t, "internal/gateway", "EvidenceStatus"), "status"))
 	same(t, "kind of source", firstCells(evidencePage.section(t, "## Sources")), wordsOf(t, "internal/evidence", "SourceKind"))
+}
+
+func TestEvents(t *testing.T) {
+	section := readPage(t, "docs/protocol.md").section(t, "## Events: what you missed")
+	_, types, _ := strings.Cut(section, "| type | |")
+	types, _, _ = strings.Cut(types, "Leave alone")
+	same(t, "type of event", firstCells(types), wordsOf(t, ".", "EventType"))
+	for _, mode := range wordsOf(t, ".", "Mode") {
+		if !strings.Contains(section, "`"+mode+"`") {
+			t.Errorf("the mode %s isn't documented", mode)
+		}
+	}
+	_, problems, _ := strings.Cut(section, "| code | HTTP |")
+	var codes texts
+	codes.constants(goFiles(t, "internal/api/v3.go"), "code")
+	same(t, "code of a problem", firstCells(problems), codes.list)
+	described, err := openapi3.NewLoader().LoadFromData([]byte(readFile(t, "internal/api/openapi.yaml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var enum []string
+	for _, code := range described.Components.Schemas["Problem"].Value.Properties["code"].Value.Enum {
+		enum = append(enum, code.(string))
+	}
+	same(t, "code in openapi.yaml", enum, codes.list)
 }
 
 func TestReasons(t *testing.T) {
