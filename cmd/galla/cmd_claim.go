@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -188,9 +189,37 @@ type attemptDoc struct {
 	Millis    int64  `json:"milliseconds"`
 	Status    int16  `json:"status"` // HTTP status, 0: no answer
 	Address   string `json:"address,omitempty"`
+	TLS       string `json:"tls,omitempty"`
 	Failure   string `json:"failure,omitempty"` // kind of error, such as forbidden_address
 	Error     string `json:"error,omitempty"`
-	Answer    string `json:"answer"`
+	Answer    string `json:"answer"`            // its first 4 KiB
+	NextAt    string `json:"next_at,omitempty"` // of the try that followed from it
+}
+
+func attemptDocOf(try store.PostbackAttempt) attemptDoc {
+	return attemptDoc{
+		Number: try.Number, StartedAt: moment(try.StartedAt), Millis: try.Duration / 1000, Status: try.Status, Address: try.Address,
+		TLS: try.Tls, Failure: try.Failure, Error: try.Error, Answer: string(try.Answer), NextAt: optionalMoment(try.NextAt),
+	}
+}
+
+// write is one attempt for a terminal. Its error and answer are what a stranger's server said.
+func (d attemptDoc) write(w io.Writer) {
+	status := "no answer"
+	if d.Status != 0 {
+		status = fmt.Sprintf("HTTP %d", d.Status)
+	}
+	fmt.Fprintf(w, "  %d  %s  %d ms  %s  %s  %s", d.Number, d.StartedAt, d.Millis, dash(d.Address), dash(d.TLS), status)
+	if d.NextAt != "" {
+		fmt.Fprintf(w, "  next %s", d.NextAt)
+	}
+	fmt.Fprintln(w)
+	if d.Failure != "" || d.Error != "" {
+		fmt.Fprintf(w, "     %s: %s\n", dash(d.Failure), printable(d.Error))
+	}
+	if d.Answer != "" {
+		fmt.Fprintf(w, "     %s\n", strconv.Quote(d.Answer))
+	}
 }
 
 func (a *app) showClaim(ctx context.Context, s *store.Store, id int64) error {
@@ -275,9 +304,7 @@ func (doc *claimShown) credit(ctx context.Context, q *store.Queries) error {
 	}
 	attempts, err := q.ListPostbackAttempts(ctx, p.ID)
 	for _, try := range attempts {
-		doc.Postback.Attempts = append(doc.Postback.Attempts, attemptDoc{
-			try.Number, moment(try.StartedAt), try.Duration / 1000, try.Status, try.Address, try.Failure, try.Error, string(try.Answer),
-		})
+		doc.Postback.Attempts = append(doc.Postback.Attempts, attemptDocOf(try))
 	}
 	return err
 }
@@ -312,9 +339,9 @@ func writeClaim(w io.Writer, doc claimShown) {
 		fmt.Fprintf(w, "\ncredit %d: %s %s, fee %s, at %s\n", d.ID, d.Amount, d.Currency, d.Fee, d.CreatedAt)
 	}
 	if p := doc.Postback; p != nil {
-		fmt.Fprintf(w, "\npostback %d: %s, %d attempts\n%s\n", p.ID, p.State, len(p.Attempts), p.Body)
+		fmt.Fprintf(w, "\npostback %d: %s, %d attempts\n%s\n", p.ID, p.State, len(p.Attempts), printable(p.Body))
 		for _, try := range p.Attempts {
-			fmt.Fprintf(w, "  %d  %s  %d ms  HTTP %d  %s  %s\n", try.Number, try.StartedAt, try.Millis, try.Status, try.Error, oneLine(try.Answer))
+			try.write(w)
 		}
 	}
 	section(w, "other claims of the order", claimHead, doc.History)

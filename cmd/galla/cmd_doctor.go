@@ -23,10 +23,9 @@ import (
 
 // Limits beyond which doctor warns, or fails.
 const (
-	clockTolerance   = time.Minute      // how far stored times may be ahead of this clock
-	postbackPatience = 15 * time.Minute // age of an undelivered postback
-	diskWarn         = 1 << 30          // bytes free
-	diskFail         = 100 << 20
+	clockTolerance = time.Minute // how far stored times may be ahead of this clock
+	diskWarn       = 1 << 30     // bytes free
+	diskFail       = 100 << 20
 )
 
 // lineState is how one line of doctor ends.
@@ -113,7 +112,7 @@ func (d *doctor) examine() error {
 	d.say(lineOK, "database", "%s answers", d.cfg.Database)
 	d.say(lineOK, "schema", "is the one of this galla")
 	d.key(s)
-	for _, check := range []func() error{d.installation, d.wiring, d.rates, d.payments, d.postbacks, d.clock} {
+	for _, check := range []func() error{d.installation, d.wiring, d.rates, d.payments, d.postbacks, d.endpoints, d.clock} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -258,19 +257,6 @@ func (d *doctor) payments() error {
 	}
 	unparsed, err := d.q.CountUnparsedEvidence(d.ctx)
 	d.okUnless(unparsed > 0, lineWarn, "unparsed", "every message was read", "%d messages could not be read: galla evidence list --outcome unparsed", unparsed)
-	return err
-}
-
-func (d *doctor) postbacks() error {
-	exhausted, err := d.q.CountPostbacks(d.ctx, "exhausted")
-	if err != nil {
-		return err
-	}
-	d.okUnless(exhausted.Postbacks > 0, lineWarn, "exhausted", "no postback was given up", "%d postbacks were given up", exhausted.Postbacks)
-	pending, err := d.q.CountPostbacks(d.ctx, "pending")
-	age := d.app.now().Sub(time.UnixMicro(pending.Oldest))
-	d.okUnless(pending.Postbacks > 0 && age > postbackPatience, lineWarn, "postbacks", fmt.Sprintf("%d are under way", pending.Postbacks),
-		"%d undelivered, the oldest since %s: does the merchant answer, does galla serve run?", pending.Postbacks, minute(pending.Oldest))
 	return err
 }
 

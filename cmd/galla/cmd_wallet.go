@@ -71,7 +71,11 @@ func (a *app) walletAdd() *cobra.Command {
 		}
 		return a.print(doc, func(w io.Writer) {
 			writeWallet(w, doc)
-			fmt.Fprintf(w, "\nLet money be seen on it: galla source add --wallet %d --kind sms\n", doc.ID)
+			next := "Let money be seen on it: galla source add --wallet %d --kind sms"
+			if doc.Sandbox {
+				next = "Invent money on it: galla sandbox pay --wallet %d --amount 500"
+			}
+			fmt.Fprintf(w, "\n"+next+"\n", doc.ID)
 		})
 	})
 	f := c.Flags()
@@ -85,7 +89,7 @@ func (a *app) walletAdd() *cobra.Command {
 	f.StringVar(&w.AccountType, "account-type", "", "of bkash, nagad and rocket: agent, personal or merchant")
 	f.StringVar(&w.DailyAmount, "daily-amount", "", "show it to nobody once that much has come in on a day")
 	f.Int64Var(&w.DailyCount, "daily-count", 0, "show it to nobody once that many transfers have come in on a day")
-	f.BoolVar(&w.Sandbox, "sandbox", false, "for sandbox merchants")
+	f.BoolVar(&w.Sandbox, "sandbox", false, "its money is invented (galla sandbox pay); so are wallets for sandbox merchants")
 	return required(c, "method", "identifier", "holder")
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"log/slog"
 	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -115,3 +116,6 @@ func (s *shop) claim(order, payer, number, amount string, want deposit.State) {
 		s.t.Fatalf("claim %s is %s (%s), want %s", order, got[0].State, got[0].Reason, want)
 	}
 }
+
+// quiet is a log that nobody reads.
+var quiet = slog.New(slog.DiscardHandler)

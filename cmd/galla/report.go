@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -66,12 +70,48 @@ func (a *app) print(document any, text func(w io.Writer)) error {
 	return nil
 }
 
-// encode writes one JSON document as one line.
+// encode writes one JSON document as one line. What strangers sent may be in it, and somebody may read it on a terminal:
+// characters that would move the cursor or turn the text round are escaped, which JSON reads as the same text.
 func (a *app) encode(document any) error {
 	a.printed = true
-	encoder := json.NewEncoder(a.stdout)
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(document)
+	if err := encoder.Encode(document); err != nil {
+		return err
+	}
+	_, err := io.WriteString(a.stdout, escapeJSON(line.String()))
+	return err
+}
+
+// escapeJSON escapes what can't be printed in a JSON text that ends with a newline.
+func escapeJSON(text string) string {
+	plain := strings.TrimSuffix(text, "\n")
+	if !strings.ContainsFunc(plain, isHidden) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range plain {
+		if !isHidden(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.String() + "\n"
+}
+
+// isHidden tells of a character that a terminal doesn't show but may obey.
+func isHidden(r rune) bool { return !strconv.IsPrint(r) }
+
+// printable is a text that strangers may have written, for a terminal: as it is, or quoted when it has hidden characters.
+func printable(text string) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, isHidden) {
+		return text
+	}
+	return strconv.Quote(text)
 }
 
 // table writes rows in columns under a head.

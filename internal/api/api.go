@@ -1,4 +1,5 @@
-// Package api is the HTTP edge of the compatible API (protocol sections 2, 4 and 7) and of evidence input (section 8).
+// Package api is the HTTP edge of the compatible API (protocol sections 2, 4 and 7), of evidence input and of the modern
+// API below /v3/ (section 8).
 // Its whole surface is the table in routes.go. It decodes, asks a gateway verb, and writes the answer; every decision
 // about money is the gateway's.
 package api
@@ -27,8 +28,8 @@ type Config struct {
 // api holds what the handlers share.
 type api struct{ Config }
 
-// New returns the handler of every path below /api/ and /evidence/, and of every path on an api. host. It answers JSON
+// New returns the handler of every path below /api/, /evidence/ and /v3/, and of every path on an api. host. It answers JSON
 // whatever it is asked, and is meant to stand behind a web.Edge, which logs and turns panics into answers.
 func New(c Config) http.Handler {
-	return web.NewRouter((&api{c}).routes())
+	return web.NewRouter((&api{c}).routes()).WithRefusal(refuse)
 }

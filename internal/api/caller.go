@@ -12,31 +12,37 @@ import (
 	"github.com/galla-gateway/galla/internal/web"
 )
 
-// merchant finds out who asks: the secret names the merchant, and neither the host name nor the caller's address may
-// speak against it. Everything wrong is errNotFound; the log alone tells which.
+// merchant finds out who asks. Everything wrong is errNotFound; the log alone tells which.
 func (a *api) merchant(w http.ResponseWriter, r *http.Request) (*gateway.Merchant, error) {
-	directory := a.Gateway.Directory()
 	secret, err := web.TakeSecret(r)
-	if err != nil {
-		return nil, denied(w, "no_secret")
-	}
-	m, ok := directory.MerchantBySecret(secret, a.Now())
-	if !ok {
-		return nil, denied(w, "unknown_secret")
-	}
-	web.Note(w, slog.String("merchant", m.Slug))
-	if !a.hostAgrees(directory, web.RequestHost(r, a.TrustedProxies), m) {
-		return nil, denied(w, "other_host")
-	}
-	if len(m.Policy.AllowIP) > 0 && !contains(m.Policy.AllowIP, web.ClientIP(r, a.TrustedProxies)) {
-		return nil, denied(w, "address_not_allowed")
+	m, why := a.merchantOf(w, r, secret, err)
+	if why != "" {
+		web.Note(w, slog.String("denied", why))
+		return nil, errNotFound
 	}
 	return m, nil
 }
 
-func denied(w http.ResponseWriter, why string) error {
-	web.Note(w, slog.String("denied", why))
-	return errNotFound
+// merchantOf is the merchant of a secret that a request brought, or of the error of taking it: the secret names the
+// merchant, and neither the host name nor the caller's address may speak against it. why is for the log alone, "" when
+// nothing is wrong.
+func (a *api) merchantOf(w http.ResponseWriter, r *http.Request, secret keyring.Secret, given error) (m *gateway.Merchant, why string) {
+	if given != nil {
+		return nil, "no_secret"
+	}
+	directory := a.Gateway.Directory()
+	m, ok := directory.MerchantBySecret(secret, a.Now())
+	if !ok {
+		return nil, "unknown_secret"
+	}
+	web.Note(w, slog.String("merchant", m.Slug))
+	if !a.hostAgrees(directory, web.RequestHost(r, a.TrustedProxies), m) {
+		return nil, "other_host"
+	}
+	if len(m.Policy.AllowIP) > 0 && !contains(m.Policy.AllowIP, web.ClientIP(r, a.TrustedProxies)) {
+		return nil, "address_not_allowed"
+	}
+	return m, ""
 }
 
 // hostAgrees reports whether the host names the merchant or none at all. A slug that nobody has names somebody else.

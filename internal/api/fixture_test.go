@@ -133,9 +133,18 @@ func must(t testing.TB, err error) {
 type call struct {
 	method, host, path, body, remote string
 	header                           http.Header
+	gone                             bool // the caller has gone away
 }
 
+// do asks the compatible API or for evidence to be taken.
 func (w *world) do(c call) *httptest.ResponseRecorder {
+	w.t.Helper()
+	recorder := w.send(c)
+	w.checkForm(c, recorder)
+	return recorder
+}
+
+func (w *world) send(c call) *httptest.ResponseRecorder {
 	w.t.Helper()
 	if c.method == "" {
 		c.method = http.MethodPost
@@ -153,9 +162,13 @@ func (w *world) do(c call) *httptest.ResponseRecorder {
 	for name, values := range c.header {
 		r.Header[name] = values
 	}
+	if c.gone {
+		ctx, cancel := context.WithCancel(r.Context())
+		cancel()
+		r = r.WithContext(ctx)
+	}
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, r)
-	w.checkForm(c, recorder)
 	return recorder
 }
 

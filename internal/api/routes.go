@@ -16,5 +16,8 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodPost, Path: "/evidence/v1/transfers", Handler: a.adapt(a.transfers)},
 		{Method: http.MethodPost, Path: "/evidence/v1/messages", Handler: a.adapt(a.messages)},
 		{Method: http.MethodPost, Path: "/evidence/v1/forward/{token}", Handler: a.adapt(a.forward)},
+
+		{Method: http.MethodGet, Path: "/v3/events", Handler: a.adaptV3(a.events)},
+		{Method: http.MethodGet, Path: "/openapi.yaml", Handler: http.HandlerFunc(a.openAPI)},
 	}
 }

@@ -147,6 +147,7 @@ func (s *saves) write(ctx context.Context, q *store.Queries) error {
 	}{
 		{s.claims, q.InsertClaims}, {s.transfers, q.UpdateTransfers}, {s.deposits, q.InsertDeposits}, {s.postings, q.InsertPostings},
 		{s.deltas, q.InsertDeltas}, {s.transitions, q.InsertTransitions}, {s.postbacks, q.InsertPostbacks},
+		{s.postbacks, q.InsertNewEvents},
 	} {
 		if err := save.statement(ctx, save.rows); err != nil {
 			return err

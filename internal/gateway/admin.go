@@ -72,15 +72,18 @@ func ensureLedger(ctx context.Context, q *store.Queries) error {
 	return nil
 }
 
-// checkName checks a name for people: printable, not empty, not too long.
-func checkName(what, name string) error {
+// checkName checks a name for people.
+func checkName(what, name string) error { return checkLine(what, name, maxPersonName) }
+
+// checkLine checks a text for people: printable, not empty, at most so many characters.
+func checkLine(what, text string, most int) error {
 	switch {
-	case strings.TrimSpace(name) != name || name == "":
-		return refuse(CodeInvalid, "%s: expected 1 to %d characters without spaces around them", what, maxPersonName)
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+	case strings.TrimSpace(text) != text || text == "":
+		return refuse(CodeInvalid, "%s: expected 1 to %d characters without spaces around them", what, most)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return refuse(CodeInvalid, "%s: has characters that can't be printed", what)
-	case utf8.RuneCountInString(name) > maxPersonName:
-		return refuse(CodeInvalid, "%s: longer than %d characters", what, maxPersonName)
+	case utf8.RuneCountInString(text) > most:
+		return refuse(CodeInvalid, "%s: longer than %d characters", what, most)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/galla-gateway/galla/internal/deposit"
@@ -73,6 +74,7 @@ func Audit(ctx context.Context, q *store.Queries, progress func(done, total int6
 		{ID: "C-2", What: "each credit has its accepted claim, its transfer and its entry, and none of these is without a credit"},
 		{ID: "C-3", What: "each order has one current claim"},
 		{ID: "P-1", What: "each credit has its postback, which says the same, and no postback is without a credit"},
+		{ID: "feed", What: "each postback is one event in its merchant's feed, or waits for its position; positions have no gaps"},
 	}}
 	for i := range a.checks {
 		a.byID[a.checks[i].ID] = &a.checks[i]
@@ -81,19 +83,19 @@ func Audit(ctx context.Context, q *store.Queries, progress func(done, total int6
 	if err != nil {
 		return AuditReport{}, fmt.Errorf("audit: %w", err)
 	}
-	a.total = ranges.Entries + ranges.Deposits + ranges.Claims + ranges.Transfers + ranges.Postbacks
+	a.total = ranges.Entries + ranges.Deposits + ranges.Claims + ranges.Transfers + 2*ranges.Postbacks
 	for _, pass := range []struct {
 		last int64
 		look func(after, until int64) error
 	}{
 		{ranges.Entries, a.postings}, {ranges.Deposits, a.deposits}, {ranges.Claims, a.claims},
-		{ranges.Transfers, a.transfers}, {ranges.Postbacks, a.postbacks},
+		{ranges.Transfers, a.transfers}, {ranges.Postbacks, a.postbacks}, {ranges.Postbacks, a.events},
 	} {
 		if err := a.pass(pass.last, pass.look); err != nil {
 			return AuditReport{}, fmt.Errorf("audit: %w", err)
 		}
 	}
-	if err := a.balances(); err != nil {
+	if err := errors.Join(a.balances(), a.feeds()); err != nil {
 		return AuditReport{}, fmt.Errorf("audit: %w", err)
 	}
 	return AuditReport{a.checks}, nil

@@ -250,6 +250,6 @@ func TestRetryEvidenceOfSharedAccount(t *testing.T) {
 
 // addSourceRow gives the seeded world the source that its evidence names.
 func addSourceRow(w *world) error {
-	w.mutate("INSERT INTO source (id, wallet_id, account_id, kind, state, created_at) VALUES (1, 1, 1, 'statement', 'active', 1)")
+	w.mutate("INSERT INTO source (id, wallet_id, account_id, sandbox, kind, state, created_at) VALUES (1, 1, 1, 0, 'statement', 'active', 1)")
 	return w.g.Reload(context.Background())
 }

@@ -185,7 +185,7 @@ func (g *Gateway) MoveMerchant(ctx context.Context, slug string, to merchant.Sta
 }
 
 // SetMerchant changes settings: those of merchant.Policy, and name, postback_url, withdrawal_postback_url, time_zone.
-// All hold, or none.
+// All hold, or none. An endpoint whose address becomes another is resumed.
 func (g *Gateway) SetMerchant(ctx context.Context, slug string, settings []Setting) error {
 	return g.updateMerchant(ctx, slug, func(row *store.Merchant) error {
 		policy, err := merchant.ParsePolicy(row.Policy)
@@ -237,7 +237,11 @@ func (g *Gateway) updateMerchant(ctx context.Context, slug string, edit func(*st
 		if err != nil {
 			return err
 		}
+		before := row
 		if err := edit(&row); err != nil {
+			return err
+		}
+		if err := resumeMoved(ctx, q, before, row, g.now()); err != nil {
 			return err
 		}
 		_, err = q.UpdateMerchant(ctx, store.UpdateMerchantParams{

@@ -46,14 +46,20 @@ func (g *Gateway) insertSource(ctx context.Context, q *store.Queries, walletID w
 	if err != nil {
 		return 0, err
 	}
-	if w.Sandbox == 1 && !g.opts.Simulated {
-		return 0, refuse(CodeConflict, "wallet %d is a sandbox wallet: no phone, bank or statement reports money on it", walletID)
+	switch {
+	case kind == KindSandbox && w.Sandbox == 0:
+		return 0, refuseLive(walletID)
+	case kind != KindSandbox && w.Sandbox == 1 && !g.opts.Simulated:
+		return 0, refuse(CodeConflict, "wallet %d is a sandbox wallet: no phone, bank or statement reports money on it. Invent some: galla sandbox pay --wallet %d", walletID, walletID)
 	}
 	id, err := reserve(ctx, q, "source", 1)
 	if err != nil {
 		return 0, fmt.Errorf("reserve source: %w", err)
 	}
-	row := store.InsertSourceParams{ID: id, WalletID: w.ID, AccountID: w.AccountID, Kind: string(kind), CreatedAt: g.now().UnixMicro()}
+	row := store.InsertSourceParams{
+		ID: id, WalletID: w.ID, AccountID: w.AccountID, Sandbox: w.Sandbox, Simulated: flag(g.opts.Simulated), Kind: string(kind),
+		CreatedAt: g.now().UnixMicro(),
+	}
 	if token != "" {
 		row.TokenHash, row.TokenSealed = g.protectToken(id, token)
 	}

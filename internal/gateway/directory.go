@@ -50,6 +50,7 @@ type Directory struct {
 	ledger     map[ledger.AccountKey]int64
 	rates      map[[2]money.Currency]money.Rate
 	own        map[ownWallet]bool // our wallets: money from them is internal
+	endpoints  map[Endpoint]EndpointSettings
 	hash       func(purpose, secret string) [][32]byte
 }
 
@@ -253,7 +254,8 @@ func loadDirectory(ctx context.Context, q *store.Queries, keys *keyring.Keyring)
 		merchants: map[merchant.ID]*Merchant{}, bySlug: map[string]*Merchant{}, byDomain: map[string]*Merchant{},
 		apiSecrets: map[[32]byte]apiSecret{}, accounts: map[wallet.AccountID]*account{}, wallets: map[wallet.ID]*wallet.Wallet{},
 		sources: map[int64]*Source{}, tokens: map[[32]byte]*Source{}, ledger: map[ledger.AccountKey]int64{},
-		rates: map[[2]money.Currency]money.Rate{}, own: map[ownWallet]bool{}, hash: keys.Hashes,
+		rates: map[[2]money.Currency]money.Rate{}, own: map[ownWallet]bool{}, endpoints: map[Endpoint]EndpointSettings{},
+		hash: keys.Hashes,
 	}}
 	// The revision is read first: a change during the load is then seen as a newer revision and loaded again.
 	installation, err := q.GetInstallation(ctx)
@@ -261,7 +263,7 @@ func loadDirectory(ctx context.Context, q *store.Queries, keys *keyring.Keyring)
 		return nil, fmt.Errorf("load installation: %w", err)
 	}
 	l.d.Revision, l.d.Recovery, l.d.Simulated = installation.Revision, installation.RecoveryAt.Valid, installation.Simulated == 1
-	for _, step := range []func(context.Context) error{l.merchantRows, l.windowRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.otherRows} {
+	for _, step := range []func(context.Context) error{l.merchantRows, l.windowRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.endpointRows, l.otherRows} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("load directory: %w", err)
 		}
@@ -459,13 +461,3 @@ func (l *loader) otherRows(ctx context.Context) error {
 }
 
 func fromMicro(us int64) time.Time { return time.UnixMicro(us).UTC() }
-
-// EndpointSettings are what an operator set for an endpoint; zero values mean the defaults.
-type EndpointSettings struct {
-	Concurrency int // requests open at once
-	Rate        int // requests a second
-	CA, Pin     string
-}
-
-// EndpointSettings are those of an endpoint.
-func (d *Directory) EndpointSettings(Endpoint) EndpointSettings { return EndpointSettings{} }

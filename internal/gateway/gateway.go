@@ -21,6 +21,9 @@ const (
 	sweepEvery   = time.Minute
 	rollUpEvery  = 5 * time.Second
 	expireEvery  = 5 * time.Second
+	// numberEvery bounds how much later than its commit an event is in the feed. Nobody wakes this work: to number after
+	// every commit would be as many commits again, and SQLite has one writer.
+	numberEvery = 200 * time.Millisecond
 )
 
 // minBeside is how many requests must wait at least for a batch to start beside another (PostgreSQL).
@@ -45,7 +48,7 @@ type Options struct {
 	// LoadKeys reads the key file again, after `galla key rotate` put a new key into it. nil: the keys stay.
 	LoadKeys func() (*keyring.Keyring, error)
 	// OnPostback is called after a commit with the postbacks that it wrote, so that the local sender need not look for
-	// them. It must not block.
+	// them, or with nil when others may have become due. It must not block.
 	OnPostback func([]Postback)
 	// LeaseNow is the clock of leases. nil: the database's on PostgreSQL, Now on SQLite.
 	LeaseNow func() time.Time
@@ -169,8 +172,8 @@ func (g *Gateway) Close() {
 	g.writers.Wait()
 }
 
-// Run does the background work until ctx ends: it notices configuration changes, expires claims, folds balances and
-// sweeps for claims that should have met their transfer.
+// Run does the background work until ctx ends: it notices configuration changes, expires claims, folds balances, numbers
+// events and sweeps for claims that should have met their transfer.
 func (g *Gateway) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	for _, loop := range []struct {
@@ -182,6 +185,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		{"expire", expireEvery, g.Expire},
 		{"rollup", rollUpEvery, g.RollUp},
 		{"sweep", sweepEvery, g.Sweep},
+		{"number", numberEvery, g.NumberEvents},
 	} {
 		group.Go(func() { g.loop(ctx, loop.name, loop.every, loop.work) })
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/galla-gateway/galla/internal/store"
 )
 
-// RestoreIDGap is how far a restore moves every id counter ahead. Ids that were given out after the backup are known
-// to merchants; they must not come again for something else.
+// RestoreIDGap is how far a restore moves every id counter, and the positions of every feed of events, ahead. What was
+// given out after the backup is known to merchants; it must not come again for something else.
 const RestoreIDGap = 1_000_000
 
 // Restore fills an empty database from a backup and leaves it in recovery: nothing is credited by itself until
@@ -28,6 +28,9 @@ func Restore(ctx context.Context, s *store.Store, keys *keyring.Keyring, b *stor
 	return s.Restore(ctx, b, func(ctx context.Context, q *store.Queries) error {
 		if err := q.AdvanceIDs(ctx, RestoreIDGap); err != nil {
 			return fmt.Errorf("move ids ahead: %w", err)
+		}
+		if err := skipPositions(ctx, q); err != nil {
+			return err
 		}
 		if err := q.SetRecovery(ctx, sql.NullInt64{Int64: now.UnixMicro(), Valid: true}); err != nil {
 			return fmt.Errorf("begin recovery: %w", err)

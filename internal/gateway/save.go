@@ -45,6 +45,7 @@ func (b *batch) save() error {
 		write(b, "balances", deltas, b.q.InsertDeltas),
 		write(b, "transitions", b.out.transitions, b.q.InsertTransitions),
 		write(b, "postbacks", b.out.postbacks, b.q.InsertPostbacks),
+		write(b, "events", b.out.postbacks, b.q.InsertNewEvents),
 		write(b, "OTP count", otp, b.q.CountOTP),
 	)
 }

@@ -70,7 +70,9 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 		Now: c.Now, Logger: c.Logger, Simulated: c.Simulated, OnFatal: c.OnFatal, LoadKeys: c.LoadKeys,
 		OnPostback: func(list []gateway.Postback) {
 			if l := delivery.Load(); l != nil {
-				l.Offer(list)
+				if l.Offer(list); list == nil {
+					l.Wake()
+				}
 			}
 		},
 	})
@@ -110,6 +112,7 @@ func (i *Instance) listen() error {
 	}
 	metrics := api.NewMetrics(i.Gateway, i.config.Now)
 	metrics.Register(&postbackMetrics{i.lane, i.Gateway, i.config.Now})
+	metrics.Register(&endpointMetrics{i.Gateway, i.config.Now})
 	merchants := api.New(api.Config{
 		Gateway: i.Gateway, BaseHost: base, DefaultMerchant: i.config.DefaultMerchant,
 		TrustedProxies: i.config.TrustedProxies, Now: i.config.Now,

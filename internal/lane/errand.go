@@ -63,7 +63,7 @@ func (l *Lane) sendErrand(ctx context.Context) {
 		return
 	}
 	now := l.config.Now()
-	e := errand{look: !time.Now().Before(l.lookAt) || !l.due.IsZero() && !now.Before(l.due)}
+	e := errand{look: l.look || !l.due.IsZero() && !now.Before(l.due)}
 	for endpoint := range l.wanted {
 		if l.owned[endpoint] == nil {
 			e.wanted = append(e.wanted, endpoint)
@@ -91,6 +91,7 @@ func (l *Lane) sendErrand(ctx context.Context) {
 		return
 	}
 	if e.look {
+		l.look = false
 		e.busy = make(map[gateway.Endpoint]bool, len(l.owned))
 		for endpoint := range l.owned {
 			e.busy[endpoint] = true
@@ -108,11 +109,11 @@ func (l *Lane) run(ctx context.Context, e errand) (f found) {
 	g := l.config.Gateway
 	candidates := e.wanted
 	if e.look {
-		start := time.Now()
+		start := l.config.Now()
 		if f.lanes, f.err = g.Lanes(ctx); f.err != nil {
 			return f
 		}
-		f.looked, f.took = true, time.Since(start)
+		f.looked, f.took = true, l.config.Now().Sub(start)
 		if e.exhaust {
 			if f.exhausted, f.err = g.ExhaustPostbacks(ctx, f.lanes); f.err != nil {
 				return f
@@ -215,7 +216,7 @@ func (l *Lane) use(f found) {
 		pause = faultPause
 	}
 	if f.looked || f.err != nil {
-		l.lookAt = time.Now().Add(max(pause, lookShare*f.took))
+		l.poll.Reset(max(pause, lookShare*f.took))
 		if !l.due.After(l.config.Now()) {
 			l.due = time.Time{}
 		}

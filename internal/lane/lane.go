@@ -29,6 +29,8 @@ const (
 	renewAt = 30 * time.Second
 	// recordSize bounds the attempts of one record.
 	recordSize = 250
+	// longestSleep is how long Run sleeps when nothing is known to come.
+	longestSleep = time.Minute
 	// faultPause keeps a database that fails from being asked in a tight loop.
 	faultPause = time.Second
 	// exhaustEvery is how often lanes that nothing is sent in are looked through for what is too old.
@@ -98,10 +100,11 @@ type Lane struct {
 	stopping  bool
 	lost      int // attempts that could not be recorded
 
-	lookAt      time.Time // by the wall clock: when to look for due lanes
-	due         time.Time // by Config.Now: when a lane that nobody has is due next; zero: unknown
-	pacedUntil  time.Time // by Config.Now: when a limit of rate lets the next request go; zero: none does
-	exhaustedAt time.Time // by Config.Now
+	look        bool        // for due lanes
+	poll        *time.Timer // to the next look without a cause
+	due         time.Time   // by Config.Now: when a lane that nobody has is due next; zero: unknown
+	pacedUntil  time.Time   // by Config.Now: when a limit of rate lets the next request go; zero: none does
+	exhaustedAt time.Time   // by Config.Now
 }
 
 // NewSender returns a sender that judges answers by the rule of postbacks and ends in time.
@@ -158,7 +161,9 @@ func (l *Lane) Counters() *Counters { return &l.counters }
 // again.
 func (l *Lane) Run(ctx context.Context) error {
 	l.dropLeases(ctx)
-	timer := time.NewTimer(0)
+	l.poll = time.NewTimer(0)
+	defer l.poll.Stop()
+	timer := time.NewTimer(l.pause())
 	defer timer.Stop()
 	done := ctx.Done()
 	for !l.stopping || l.busy() {
@@ -176,6 +181,8 @@ func (l *Lane) Run(ctx context.Context) error {
 		case r := <-l.recorded:
 			l.settleRecord(r)
 		case <-l.news.signal:
+		case <-l.poll.C:
+			l.look = true
 		case <-timer.C:
 		}
 		l.turn(ctx)
@@ -201,9 +208,7 @@ func (l *Lane) turn(ctx context.Context) {
 // hear takes over what others told.
 func (l *Lane) hear() {
 	look, offers := l.news.take()
-	if look {
-		l.lookAt = time.Time{}
-	}
+	l.look = l.look || look
 	for _, p := range offers {
 		l.offer(p)
 	}
@@ -225,10 +230,10 @@ func (l *Lane) stop() {
 
 // pause is how long Run may sleep unless something happens.
 func (l *Lane) pause() time.Duration {
+	pause := longestSleep
 	if l.errands || l.stopping {
-		return faultPause // what is waited for wakes
+		return pause // what is waited for wakes
 	}
-	pause := time.Until(l.lookAt)
 	for _, at := range []time.Time{l.due, l.pacedUntil} {
 		if !at.IsZero() {
 			pause = min(pause, at.Sub(l.config.Now()))

@@ -48,12 +48,12 @@ const remembered = 5 * time.Second
 // recent holds ids for remembered to twice that.
 type recent struct {
 	now, before map[int64]struct{}
-	turnedAt    time.Time // by the wall clock
+	turnedAt    time.Time
 }
 
-func (r *recent) add(id int64) {
-	if time.Since(r.turnedAt) > remembered {
-		r.before, r.now, r.turnedAt = r.now, map[int64]struct{}{}, time.Now()
+func (r *recent) add(id int64, now time.Time) {
+	if now.Sub(r.turnedAt) > remembered {
+		r.before, r.now, r.turnedAt = r.now, map[int64]struct{}{}, now
 	}
 	r.now[id] = struct{}{}
 }

@@ -118,7 +118,7 @@ func (l *Lane) settleRecord(r recorded) {
 			}
 			continue
 		}
-		l.recent.add(e.attempt.Postback.ID)
+		l.recent.add(e.attempt.Postback.ID, l.config.Now())
 		result := r.results[i]
 		i++
 		e.lane.results--

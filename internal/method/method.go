@@ -28,6 +28,9 @@ func (m Method) Reference(key1 string) (number string, hint Hint) {
 	return m.number.read(key1)
 }
 
+// NumberLength is how many characters a transaction number of this method has at most. So many digits are one.
+func (m Method) NumberLength() int { return m.number.max }
+
 // CheckIdentifier checks the identifier of a wallet of this method: a mobile number or a UPI address. The text must be
 // exact, without spaces or country code. The error tells an operator what is expected.
 func (m Method) CheckIdentifier(text string) error {

@@ -1104,7 +1104,7 @@ func (q *Queries) GetReceivingAccount(ctx context.Context, id int64) (ReceivingA
 }
 
 const getSource = `-- name: GetSource :one
-SELECT id, wallet_id, account_id, kind, token_hash, token_sealed, state, otp_refused, created_at FROM source WHERE id = $1
+SELECT id, wallet_id, account_id, sandbox, simulated, kind, token_hash, token_sealed, state, otp_refused, created_at FROM source WHERE id = $1
 `
 
 func (q *Queries) GetSource(ctx context.Context, id int64) (Source, error) {
@@ -1114,6 +1114,8 @@ func (q *Queries) GetSource(ctx context.Context, id int64) (Source, error) {
 		&i.ID,
 		&i.WalletID,
 		&i.AccountID,
+		&i.Sandbox,
+		&i.Simulated,
 		&i.Kind,
 		&i.TokenHash,
 		&i.TokenSealed,

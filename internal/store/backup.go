@@ -31,7 +31,7 @@ var backupTables = []string{
 	"installation", "id_counter", "merchant", "merchant_domain", "merchant_key", "redirect_url", "merchant_brand",
 	"merchant_origin", "receiving_account", "wallet", "wallet_merchant", "assignment", "source", "sender_header", "conversion_rate",
 	"reference", "evidence", "transfer", "disputed_transfer", "claim", "deposit", "ledger_account", "posting", "balance_delta", "transition",
-	"endpoint", "postback", "postback_attempt",
+	"endpoint", "postback", "postback_attempt", "event_new", "event_feed", "event",
 }
 
 // ErrBackup: a backup can't be read: it is cut off, was changed, or is none.

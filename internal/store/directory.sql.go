@@ -296,14 +296,16 @@ func (q *Queries) InsertSenderHeader(ctx context.Context, arg InsertSenderHeader
 }
 
 const insertSource = `-- name: InsertSource :exec
-INSERT INTO source (id, wallet_id, account_id, kind, token_hash, token_sealed, state, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, 'active', $7)
+INSERT INTO source (id, wallet_id, account_id, sandbox, simulated, kind, token_hash, token_sealed, state, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9)
 `
 
 type InsertSourceParams struct {
 	ID          int64
 	WalletID    int64
 	AccountID   int64
+	Sandbox     int16
+	Simulated   int16
 	Kind        string
 	TokenHash   []byte
 	TokenSealed []byte
@@ -315,6 +317,8 @@ func (q *Queries) InsertSource(ctx context.Context, arg InsertSourceParams) erro
 		arg.ID,
 		arg.WalletID,
 		arg.AccountID,
+		arg.Sandbox,
+		arg.Simulated,
 		arg.Kind,
 		arg.TokenHash,
 		arg.TokenSealed,
@@ -611,7 +615,7 @@ func (q *Queries) ListSenderHeaders(ctx context.Context) ([]SenderHeader, error)
 }
 
 const listSources = `-- name: ListSources :many
-SELECT id, wallet_id, account_id, kind, token_hash, token_sealed, state, otp_refused, created_at FROM source ORDER BY id
+SELECT id, wallet_id, account_id, sandbox, simulated, kind, token_hash, token_sealed, state, otp_refused, created_at FROM source ORDER BY id
 `
 
 func (q *Queries) ListSources(ctx context.Context) ([]Source, error) {
@@ -627,6 +631,8 @@ func (q *Queries) ListSources(ctx context.Context) ([]Source, error) {
 			&i.ID,
 			&i.WalletID,
 			&i.AccountID,
+			&i.Sandbox,
+			&i.Simulated,
 			&i.Kind,
 			&i.TokenHash,
 			&i.TokenSealed,

@@ -187,6 +187,8 @@ type Source struct {
 	ID          int64
 	WalletID    int64
 	AccountID   int64
+	Sandbox     int16
+	Simulated   int16
 	Kind        string
 	TokenHash   []byte
 	TokenSealed []byte

@@ -24,13 +24,25 @@ const (
 	statusError = "error"
 )
 
-var jsonType = []string{"application/json"}
+var (
+	jsonType    = []string{"application/json"}
+	problemType = []string{"application/problem+json"}
+)
 
 // WriteJSON answers with a finished JSON text.
 func WriteJSON(w http.ResponseWriter, code int, body []byte) {
-	header := w.Header()
-	header["Content-Type"] = jsonType
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.Header()["Content-Type"] = jsonType
+	write(w, code, body)
+}
+
+// WriteProblem answers with finished problem details (RFC 9457).
+func WriteProblem(w http.ResponseWriter, code int, body []byte) {
+	w.Header()["Content-Type"] = problemType
+	write(w, code, body)
+}
+
+func write(w http.ResponseWriter, code int, body []byte) {
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(code)
 	w.Write(body) // an error means that the client is gone
 }

@@ -27,8 +27,8 @@ func (router *Router) WithRefusal(f func(w http.ResponseWriter, r *http.Request,
 	return router
 }
 
-// refuseJSON is the refusal of edges that programs ask.
-func refuseJSON(w http.ResponseWriter, r *http.Request, code int) {
+// RefuseJSON is the refusal of edges that programs ask.
+func RefuseJSON(w http.ResponseWriter, r *http.Request, code int) {
 	if code == http.StatusMethodNotAllowed {
 		Fail(w, code, MessageMethod)
 		return
@@ -43,7 +43,7 @@ func NewRouter(routes []Route) *Router {
 	for _, route := range routes {
 		mux.Handle(route.Method+" "+route.Path, &served{route.Handler})
 	}
-	return &Router{mux: mux, refuse: refuseJSON}
+	return &Router{mux: mux, refuse: RefuseJSON}
 }
 
 // served marks the handlers of the table, to keep them apart from those that

@@ -13,6 +13,9 @@ const windowPath = "/plugin/"
 // all merchants.
 const staticPath = "/plugin-static/"
 
+// openAPIPath is that of the description of the API.
+const openAPIPath = "/openapi.yaml"
+
 // apiPaths begin the paths that belong to the API on any host.
 var apiPaths = []string{"/api/", "/evidence/", "/v2/", "/v3/"}
 
@@ -32,6 +35,9 @@ func BySurface(api, window http.Handler, baseHost string, trusted []netip.Prefix
 func surfaceOf(r *http.Request, baseHost string, trusted []netip.Prefix) Surface {
 	if strings.HasPrefix(r.URL.Path, windowPath) || strings.HasPrefix(r.URL.Path, staticPath) {
 		return SurfaceWindow
+	}
+	if r.URL.Path == openAPIPath {
+		return SurfaceAPI
 	}
 	for _, path := range apiPaths {
 		if strings.HasPrefix(r.URL.Path, path) {

@@ -24,6 +24,8 @@ func TestBySurface(t *testing.T) {
 		{"api.shop.pay.example", "/plugin/shop/", "", "window"},
 		{"plugin.shop.pay.example", "/api/v1/transaction/activate", "", "api"},
 		{"plugin.shop.pay.example", "/evidence/v1/messages", "", "api"},
+		{"plugin.shop.pay.example", "/v3/events", "", "api"},
+		{"plugin.shop.pay.example", "/openapi.yaml", "", "api"},
 		{"api.shop.pay.example", "/", "", "api"},
 		{"pay.example", "/", "", "api"},
 		{"pay.example", "/plugin", "", "api"},

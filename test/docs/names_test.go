@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/config"
 	"github.com/galla-gateway/galla/internal/deposit"
@@ -23,8 +25,6 @@ import (
 	"github.com/galla-gateway/galla/internal/method"
 	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/store"
-	"github.com/galla-gateway/galla/internal/testkit"
-	"github.com/galla-gateway/galla/test/process"
 )
 
 // wordsOf are the values of a string type's constants.
@@ -56,6 +56,31 @@ func TestStatuses(t *testing.T) {
 	answers, _, _ := strings.Cut(evidencePage.section(t, "## Answers"), "An item of the wrong form")
 	same(t, "status of evidence", firstCells(answers), append(wordsOf(t, "internal/gateway", "EvidenceStatus"), "status"))
 	same(t, "kind of source", firstCells(evidencePage.section(t, "## Sources")), wordsOf(t, "internal/evidence", "SourceKind"))
+}
+
+func TestEvents(t *testing.T) {
+	section := readPage(t, "docs/protocol.md").section(t, "## Events: what you missed")
+	_, types, _ := strings.Cut(section, "| type | |")
+	types, _, _ = strings.Cut(types, "Leave alone")
+	same(t, "type of event", firstCells(types), wordsOf(t, ".", "EventType"))
+	for _, mode := range wordsOf(t, ".", "Mode") {
+		if !strings.Contains(section, "`"+mode+"`") {
+			t.Errorf("the mode %s isn't documented", mode)
+		}
+	}
+	_, problems, _ := strings.Cut(section, "| code | HTTP |")
+	var codes texts
+	codes.constants(goFiles(t, "internal/api/v3.go"), "code")
+	same(t, "code of a problem", firstCells(problems), codes.list)
+	described, err := openapi3.NewLoader().LoadFromData([]byte(readFile(t, "internal/api/openapi.yaml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var enum []string
+	for _, code := range described.Components.Schemas["Problem"].Value.Properties["code"].Value.Enum {
+		enum = append(enum, code.(string))
+	}
+	same(t, "code in openapi.yaml", enum, codes.list)
 }
 
 func TestReasons(t *testing.T) {
@@ -155,6 +180,8 @@ func TestNumbers(t *testing.T) {
 		"docs/operations.md": {
 			fmt.Sprintf("%d is full", gateway.MaxQueue), fmt.Sprintf("leases of postbacks are taken for %.0f seconds", gateway.PostbackLease.Seconds()),
 			fmt.Sprintf("up to %d connections", store.DefaultMaxConns), fmt.Sprintf("ahead by %d,%03d,000", gateway.RestoreIDGap/1_000_000, gateway.RestoreIDGap/1000%1000),
+			fmt.Sprintf("newest %d,000 ids", gateway.PickReach/1000), fmt.Sprintf("replayed %d to a transaction", gateway.ReplayChunk),
+			fmt.Sprintf("schedule of %d attempts within %.0f hours", postback.Tries, postback.Lifetime.Hours()),
 		},
 	} {
 		text := strings.Join(strings.Fields(readPage(t, path).text), " ")
@@ -219,14 +246,10 @@ func TestSettings(t *testing.T) {
 
 // The metrics of a running server, and those that the documents tell of.
 func TestMetrics(t *testing.T) {
-	galla := process.New(t, testkit.SQLite(t))
-	body := get(t, galla.Serve().Admin+"/metrics")
 	var served []string
-	for _, found := range regexp.MustCompile(`(?m)^# TYPE (galla_\w+) `).FindAllStringSubmatch(body, -1) {
+	for _, found := range regexp.MustCompile(`(?m)^# TYPE (galla_\w+) `).FindAllStringSubmatch(metrics(t), -1) {
 		served = append(served, found[1])
 	}
-	// One that has no value yet isn't served: no request has been answered.
-	served = append(served, "galla_http_request_seconds")
 	section := readPage(t, "docs/operations.md").section(t, "## Health, metrics, alarms")
 	documented := slices.DeleteFunc(firstCells(section), func(span string) bool { return !strings.HasPrefix(span, "galla_") })
 	same(t, "metric", documented, served)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/testkit"
 	"github.com/galla-gateway/galla/test/process"
 )
@@ -186,6 +187,45 @@ func (s *shop) deposit(t *testing.T, l language, number string) {
 		s.booked(t, 3)
 	} else {
 		s.refusesBody(t, got.body)
+		s.reads(t, got)
+	}
+}
+
+// reads finds the postback again among the events, and nothing behind it.
+func (s *shop) reads(t *testing.T, got delivery) {
+	t.Helper()
+	var page galla.EventPage
+	read := func(after string) {
+		t.Helper()
+		text := s.env.mustRun(t, append(shell(t, "events.sh"), after)...)
+		page = galla.EventPage{}
+		var wire struct {
+			Events []struct {
+				Cursor   string
+				Postback json.RawMessage
+				Webhook  galla.Webhook
+			}
+			Next string
+		}
+		if err := json.Unmarshal([]byte(text), &wire); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		for _, e := range wire.Events {
+			page.Events = append(page.Events, galla.Event{Cursor: e.Cursor, Postback: e.Postback, Webhook: e.Webhook})
+		}
+		page.Next = wire.Next
+	}
+	await(t, "the event is in the feed", func() bool {
+		read("")
+		return len(page.Events) > 0
+	})
+	keys := galla.PostbackKeys{AccessKey: s.keys.AccessKey, PrivateKey: s.keys.PostbackKey, WebhookSecrets: []string{s.keys.WebhookSecret}}
+	if _, err := page.Events[0].Verify(keys, time.Now()); err != nil || len(page.Events) != 1 || !bytes.Equal(page.Events[0].Postback, got.body) {
+		t.Errorf("the feed has %+v, delivered was %s: %v", page.Events, got.body, err)
+	}
+	last := page.Next
+	if read(last); len(page.Events) != 0 || page.Next != last {
+		t.Errorf("behind the last: %+v", page)
 	}
 }
 

@@ -101,8 +101,8 @@ WHERE id = sqlc.arg(id);
 INSERT INTO wallet_merchant (wallet_id, merchant_id, sandbox) VALUES (sqlc.arg(wallet_id), sqlc.arg(merchant_id), sqlc.arg(sandbox));
 
 -- name: InsertSource :exec
-INSERT INTO source (id, wallet_id, account_id, kind, token_hash, token_sealed, state, created_at)
-VALUES (sqlc.arg(id), sqlc.arg(wallet_id), sqlc.arg(account_id), sqlc.arg(kind), sqlc.arg(token_hash), sqlc.arg(token_sealed), 'active', sqlc.arg(created_at));
+INSERT INTO source (id, wallet_id, account_id, sandbox, simulated, kind, token_hash, token_sealed, state, created_at)
+VALUES (sqlc.arg(id), sqlc.arg(wallet_id), sqlc.arg(account_id), sqlc.arg(sandbox), sqlc.arg(simulated), sqlc.arg(kind), sqlc.arg(token_hash), sqlc.arg(token_sealed), 'active', sqlc.arg(created_at));
 
 -- name: UpdateSource :execrows
 UPDATE source SET state = sqlc.arg(state), token_hash = sqlc.arg(token_hash), token_sealed = sqlc.arg(token_sealed) WHERE id = sqlc.arg(id);
