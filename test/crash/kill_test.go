@@ -1,5 +1,6 @@
-// Package crash kills the real binary under load and checks from outside that nothing acknowledged is lost and that
-// nothing is credited twice. The book of what was acknowledged is the test's own.
+// Package crash kills the real binary under load and checks from outside that nothing acknowledged is lost, that nothing
+// is credited twice, and that each postback arrives and never twice at once. The books of what was acknowledged and of
+// what arrived are the tests' own.
 package crash
 
 import (
@@ -16,7 +17,7 @@ import (
 )
 
 const (
-	// defaultCycles keeps `make test` short; GALLA_CRASH_CYCLES=50 is the long run.
+	// defaultCycles keeps `make test` short; GALLA_CRASH_CYCLES=100 is the long run.
 	defaultCycles = 6
 	workers       = 24
 	shortestLife  = 100 * time.Millisecond
