@@ -75,6 +75,56 @@ func TestLaneLeaseIsRenewed(t *testing.T) {
 	})
 }
 
+// Who leases doesn't wait for who holds a lane's row at the moment: an instance that froze, or whose machine died, in the
+// middle of a record would keep everybody else from sending anything until the server ends its transaction.
+func TestLeasePassesWhatIsLocked(t *testing.T) {
+	w := newWorld(t, testkit.Postgres(t))
+	second := w.instance()
+	w.lease(second, shopDeposits)
+	w.release(w.g, w.lease(w.g, shopWithdrawals))
+	mine := w.lease(w.g, Endpoint{other, PostbackWithdrawal})
+	db := w.beside()
+	tx, err := db.Begin()
+	w.must(err)
+	defer tx.Rollback()
+	_, err = tx.Exec("SELECT 1 FROM endpoint WHERE merchant_id = 1 FOR UPDATE") // one that is leased, one that isn't
+	w.must(err)
+	began := time.Now()
+	leased, err := w.g.LeaseLanes(context.Background(), []LaneLease{
+		NewLaneLease(shopDeposits), NewLaneLease(shopWithdrawals), NewLaneLease(otherDeposits), mine.LaneLease,
+	})
+	w.must(err)
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("leasing took %v", took)
+	}
+	got := map[Endpoint]bool{}
+	for _, l := range leased {
+		got[l.Endpoint] = true
+	}
+	if len(got) != 2 || !got[otherDeposits] || !got[mine.Endpoint] {
+		t.Errorf("leased %v", got)
+	}
+	w.must(tx.Rollback())
+	w.lease(w.g, shopWithdrawals)
+
+	// A renewal waits: it is the owner's own record that holds the row.
+	tx, err = db.Begin()
+	w.must(err)
+	defer tx.Rollback()
+	_, err = tx.Exec("SELECT 1 FROM endpoint WHERE merchant_id = $1 FOR UPDATE", mine.Endpoint.MerchantID)
+	w.must(err)
+	renewed := make(chan []LeasedLane, 1)
+	go func() {
+		leased, _ := w.g.LeaseLanes(context.Background(), []LaneLease{mine.LaneLease})
+		renewed <- leased
+	}()
+	waitForLock(t, w)
+	w.must(tx.Commit())
+	if got := <-renewed; len(got) != 1 || got[0].LaneLease != mine.LaneLease {
+		t.Errorf("renewed %+v", got)
+	}
+}
+
 func TestReleasedLaneIsFreeAtOnce(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		second := w.instance()

@@ -244,7 +244,12 @@ const leaseLanes = `-- name: LeaseLanes :many
 INSERT INTO endpoint (merchant_id, kind, lease, lease_until)
 SELECT j.merchant_id, j.kind, j.lease, CAST($1 AS bigint)
 FROM json_to_recordset(CAST($2 AS json)) AS j(merchant_id bigint, kind text, lease bigint)
-WHERE true
+WHERE COALESCE((SELECT o.lease FROM endpoint o WHERE o.merchant_id = j.merchant_id AND o.kind = j.kind), j.lease) = j.lease
+  OR (
+    SELECT e.merchant_id FROM endpoint e
+    WHERE e.merchant_id = j.merchant_id AND e.kind = j.kind AND e.state <> 'paused' AND e.lease_until <= $3
+    FOR UPDATE SKIP LOCKED
+  ) IS NOT NULL
 ON CONFLICT (merchant_id, kind) DO UPDATE SET lease = excluded.lease, lease_until = excluded.lease_until
 WHERE endpoint.state <> 'paused' AND (endpoint.lease_until <= $3 OR endpoint.lease = excluded.lease)
 RETURNING endpoint.merchant_id, endpoint.kind, endpoint.lease, endpoint.state, endpoint.reason, endpoint.failures,
@@ -271,7 +276,9 @@ type LeaseLanesRow struct {
 }
 
 // Takes lanes that nobody has, or renews leases; an endpoint's row is made by its first lease. The rows come sorted, so
-// that two of these can't wait for each other.
+// that two of these can't wait for each other. What somebody holds locked is passed by, whether he has it or takes it: he
+// may be frozen, and all other lanes would wait with this one. A renewal waits, as it is the owner's own record that holds
+// the row.
 func (q *Queries) LeaseLanes(ctx context.Context, arg LeaseLanesParams) ([]LeaseLanesRow, error) {
 	rows, err := q.db.QueryContext(ctx, leaseLanes, arg.LeaseUntil, arg.Batch, arg.Now)
 	if err != nil {

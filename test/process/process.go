@@ -246,6 +246,12 @@ func (s *Server) Stop() int {
 // Terminate asks the server to end in order.
 func (s *Server) Terminate() { _ = s.command.Process.Signal(syscall.SIGTERM) }
 
+// Freeze stops the server in whatever it does, as a paused virtual machine is; its connections stay. Thaw lets it go on.
+func (s *Server) Freeze() { _ = s.command.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw ends Freeze.
+func (s *Server) Thaw() { _ = s.command.Process.Signal(syscall.SIGCONT) }
+
 // Wait waits until the server is gone and returns its exit code.
 func (s *Server) Wait() int {
 	<-s.ended
