@@ -89,7 +89,7 @@ func (r *raw) build() ([]rawBatch, error) {
 func (b *rawBatch) write() error {
 	l, s := &b.lookups, &b.saves
 	for _, batch := range []store.Batch{
-		l.references, l.ids, l.orders, l.ids, s.claims, s.transfers, s.deposits, s.postings, s.deltas, s.transitions, s.postbacks,
+		l.references, l.ids, l.orders, l.ids, s.claims, s.transfers, s.deposits, s.postings, s.deltas, s.transitions, s.postbacks, s.events,
 	} {
 		text, err := batch.Value()
 		if err != nil {

@@ -165,4 +165,8 @@ type (
 		NextAt     int64  `json:"next_at"`
 		CreatedAt  int64  `json:"created_at"`
 	}
+	eventRow struct {
+		ID         int64 `json:"id"` // of the postback
+		MerchantID int64 `json:"merchant_id"`
+	}
 )

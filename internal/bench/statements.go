@@ -41,12 +41,15 @@ func idsOf(credits []credit) store.Batch {
 }
 
 // saves are the sets with which an activation writes.
-type saves struct{ claims, transfers, deposits, postings, deltas, transitions, postbacks store.Batch }
+type saves struct {
+	claims, transfers, deposits, postings, deltas, transitions, postbacks, events store.Batch
+}
 
 func savesOf(credits []credit, now int64) saves {
 	n := len(credits)
 	claims, transfers, deposits := make([]claimRow, n), make([]transferRow, n), make([]depositRow, n)
 	postings, transitions, postbacks := make([]postingRow, n), make([]transitionRow, 0, 2*n), make([]postbackRow, n)
+	events := make([]eventRow, n)
 	sums := map[int64]int64{}
 	for i := range credits {
 		c := &credits[i]
@@ -64,6 +67,7 @@ func savesOf(credits []credit, now int64) saves {
 			transitionRow{3*id + 1, "transfer", c.transfer, "observed", "credited", now, "rules", "matched", ""},
 			transitionRow{3*id + 2, "claim", id, "", "accepted", now, "rules", "matched", facts})
 		postbacks[i] = postbackRow{id, c.merchant, "deposit", id, webhookID, postbackBody, now, now}
+		events[i] = eventRow{id, c.merchant}
 		sums[unclaimedAccount] -= c.sum
 		sums[account] += c.sum
 	}
@@ -73,7 +77,7 @@ func savesOf(credits []credit, now int64) saves {
 	}
 	return saves{
 		store.Rows(claims), store.Rows(transfers), store.Rows(deposits), store.Rows(postings), store.Rows(deltas),
-		store.Rows(transitions), store.Rows(postbacks),
+		store.Rows(transitions), store.Rows(postbacks), store.Rows(events),
 	}
 }
 
@@ -147,7 +151,7 @@ func (s *saves) write(ctx context.Context, q *store.Queries) error {
 	}{
 		{s.claims, q.InsertClaims}, {s.transfers, q.UpdateTransfers}, {s.deposits, q.InsertDeposits}, {s.postings, q.InsertPostings},
 		{s.deltas, q.InsertDeltas}, {s.transitions, q.InsertTransitions}, {s.postbacks, q.InsertPostbacks},
-		{s.postbacks, q.InsertNewEvents},
+		{s.events, q.InsertNewEvents},
 	} {
 		if err := save.statement(ctx, save.rows); err != nil {
 			return err

@@ -175,13 +175,13 @@ func TestExhaustPostbacks(t *testing.T) {
 		w.postbacks(5003, 1, shopWithdrawals)
 		w.clock.Advance(time.Second)
 		w.postbacks(6001, 3, shopDeposits)
-		lane := w.opened(shopDeposits, postback.Breaker{ChangedAt: came})
+		w.release(w.g, w.opened(shopDeposits, postback.Breaker{ChangedAt: came}))
 		open := LaneStatus{Endpoint: shopDeposits, State: postback.Open}
 
 		w.clock.Set(came.Add(postback.Lifetime - time.Microsecond))
 		w.wantExhausted("within their schedule", w.exhaust(open), shopDeposits, 0)
 		w.clock.Set(came.Add(postback.Lifetime))
-		w.lease(w.g, shopDeposits)
+		lane := w.lease(w.g, shopDeposits)
 		w.wantExhausted("while a probe is under way", w.exhaust(open), shopDeposits, 0)
 		w.clock.Advance(PostbackLease - time.Microsecond)
 		w.wantExhausted("until its lease is over", w.exhaust(open), shopDeposits, 0)

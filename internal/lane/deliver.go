@@ -62,6 +62,9 @@ func (l *Lane) end(e ended) {
 		l.ready(waiting)
 	}
 	l.starved = l.starved[:0]
+	if l.freed++; l.freed >= freedAgain || l.running == 0 {
+		l.tryKeptOut()
+	}
 	if !e.made {
 		l.counters.Late.Add(1)
 		l.slots.cancel(o.Endpoint)

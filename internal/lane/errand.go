@@ -49,6 +49,7 @@ type found struct {
 	took      time.Duration // the look
 	lanes     []gateway.LaneStatus
 	exhausted map[gateway.Endpoint]int
+	left      []gateway.Endpoint  // due lanes that there was no room for
 	asked     []gateway.LaneLease // that were to be leased or renewed
 	leased    []gateway.LeasedLane
 	read      []reader
@@ -59,7 +60,7 @@ type found struct {
 
 // sendErrand starts an errand if there is cause for one.
 func (l *Lane) sendErrand(ctx context.Context) {
-	if l.errands {
+	if l.errands || l.failing {
 		return
 	}
 	now := l.config.Now()
@@ -82,6 +83,8 @@ func (l *Lane) sendErrand(ctx context.Context) {
 		if now.Sub(o.reading.beganAt) > readAnew {
 			o.reading = reading{}
 		}
+		o.out = true
+		l.out = append(l.out, o)
 		e.have = append(e.have, reader{o.LeasedLane, o.reading.after, len(o.held)})
 		if o.Until.Sub(now) < renewAt {
 			e.renew = append(e.renew, o.LaneLease)
@@ -126,7 +129,8 @@ func (l *Lane) run(ctx context.Context, e errand) (f found) {
 			}
 		}
 	}
-	f.asked = append(e.renew, l.choose(candidates, e.busy)...)
+	leases, left := l.choose(candidates, e.busy)
+	f.asked, f.left = append(e.renew, leases...), left
 	if f.leased, f.err = g.LeaseLanes(ctx, f.asked); f.err != nil {
 		return f
 	}
@@ -150,21 +154,23 @@ func (l *Lane) run(ctx context.Context, e errand) (f found) {
 }
 
 // choose picks the lanes to lease: no more than can be sent to at once. Who comes first is left to chance, so that
-// nobody's place in the list favours them.
-func (l *Lane) choose(candidates []gateway.Endpoint, busy map[gateway.Endpoint]bool) (leases []gateway.LaneLease) {
+// nobody's place in the list favours them. left are the others.
+func (l *Lane) choose(candidates []gateway.Endpoint, busy map[gateway.Endpoint]bool) (leases []gateway.LaneLease, left []gateway.Endpoint) {
 	rand.Shuffle(len(candidates), func(i, j int) { candidates[i], candidates[j] = candidates[j], candidates[i] })
-	free, room := l.slots.free(), l.slots.rooms()
-	chosen := map[gateway.Endpoint]bool{}
+	most, room := min(l.slots.free(), leaseSize), l.slots.rooms()
+	seen := map[gateway.Endpoint]bool{}
 	for _, e := range candidates {
-		if len(leases) == min(free, leaseSize) {
-			break
+		if _, known := l.config.Gateway.Directory().Merchant(e.MerchantID); !known || busy[e] || seen[e] {
+			continue
 		}
-		if _, known := l.config.Gateway.Directory().Merchant(e.MerchantID); known && !busy[e] && !chosen[e] && room(e) > 0 {
-			chosen[e] = true
+		seen[e] = true
+		if len(leases) < most && room(e) > 0 {
 			leases = append(leases, gateway.NewLaneLease(e))
+		} else {
+			left = append(left, e)
 		}
 	}
-	return leases
+	return leases, left
 }
 
 // read reads what is due in leased lanes.
@@ -213,7 +219,7 @@ func (l *Lane) use(f found) {
 	if f.err != nil {
 		l.counters.Faults.Add(1)
 		l.log.Error("postback.read_failed", "error", f.err)
-		pause = faultPause
+		pause, l.failing = faultPause, true
 	}
 	if f.looked || f.err != nil {
 		l.poll.Reset(max(pause, lookShare*f.took))
@@ -226,20 +232,34 @@ func (l *Lane) use(f found) {
 	}
 	l.logExhausted(f.exhausted)
 	l.useLeases(f)
+	l.keptOut = f.left
+	if len(f.leased) > 0 {
+		l.tryKeptOut()
+	}
+	for _, o := range l.out {
+		o.out = false
+	}
 	for _, lane := range f.read {
 		o := l.owned[lane.Endpoint]
 		if o == nil || o.Lease != lane.Lease || o.leaving {
 			continue
 		}
-		switch {
-		case f.err != nil:
-			l.wants(o)
-		case lane.Breaker.State == l.watch(lane.Endpoint).State && !l.stopping:
+		if f.err == nil && lane.Breaker.State == l.watch(lane.Endpoint).State && !l.stopping {
 			l.enqueue(o, f.work[lane.Endpoint])
 			l.readOn(o, f.work[lane.Endpoint], f.full[lane.Endpoint])
 		} // a breaker that opened meanwhile lets nothing out but probes
+		if f.err != nil {
+			l.wants(o)
+		}
 		l.settle(o)
 	}
+	for _, o := range l.out {
+		if f.err != nil {
+			l.wants(o)
+		}
+		l.settle(o)
+	}
+	l.out = nil
 	now := l.config.Now()
 	for _, lane := range f.lanes {
 		if o := l.owned[lane.Endpoint]; o != nil && !lane.DueAt.IsZero() && !lane.DueAt.After(now) {
@@ -253,6 +273,14 @@ func (l *Lane) use(f found) {
 		o.forget = nil
 	}
 	l.forgetful = nil
+}
+
+// tryKeptOut tries again to lease the lanes that there was no room for.
+func (l *Lane) tryKeptOut() {
+	for _, e := range l.keptOut {
+		l.wanted[e] = true
+	}
+	l.keptOut, l.freed = nil, 0
 }
 
 // readOn notes how far a lane was read, and whether there is more.

@@ -35,6 +35,8 @@ const (
 	faultPause = time.Second
 	// exhaustEvery is how often lanes that nothing is sent in are looked through for what is too old.
 	exhaustEvery = time.Minute
+	// freedAgain is how many requests end before lanes that there was no room for are tried again.
+	freedAgain = 32
 	// lookShare is how much longer it is between two looks for due lanes than one takes: with very many lanes that bounds
 	// what looking costs.
 	lookShare = 4
@@ -83,6 +85,9 @@ type Lane struct {
 	watches   map[gateway.Endpoint]*postback.Watch
 	limits    map[gateway.Endpoint]*rate.Limiter
 	wanted    map[gateway.Endpoint]bool // not owned, and something came for it
+	keptOut   []gateway.Endpoint        // due, not owned, and there was no room for them
+	freed     int                       // requests that ended since these were tried
+	out       []*owned                  // that the errand under way reads
 	recent    recent
 	ring      []*owned        // that may have something to send now, each once
 	starved   []*owned        // that had no room, until a request ends
@@ -96,6 +101,7 @@ type Lane struct {
 	recorded  chan recorded
 	running   int  // requests under way
 	errands   bool // one is under way
+	failing   bool // the last one failed: none goes before the next poll
 	recording bool // a record is under way
 	stopping  bool
 	lost      int // attempts that could not be recorded
@@ -182,7 +188,7 @@ func (l *Lane) Run(ctx context.Context) error {
 			l.settleRecord(r)
 		case <-l.news.signal:
 		case <-l.poll.C:
-			l.look = true
+			l.look, l.failing = true, false
 		case <-timer.C:
 		}
 		l.turn(ctx)
@@ -231,7 +237,7 @@ func (l *Lane) stop() {
 // pause is how long Run may sleep unless something happens.
 func (l *Lane) pause() time.Duration {
 	pause := longestSleep
-	if l.errands || l.stopping {
+	if l.errands || l.failing || l.stopping {
 		return pause // what is waited for wakes
 	}
 	for _, at := range []time.Time{l.due, l.pacedUntil} {

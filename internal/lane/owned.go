@@ -23,6 +23,7 @@ type owned struct {
 	news    bool // something came while it was being given back
 	ringed  bool // in the ring or starved
 	leaving bool // given back with the next record
+	out     bool // an errand reads it or renews its lease
 	gone    bool // not owned any more
 }
 
@@ -106,7 +107,7 @@ func (l *Lane) wants(o *owned) {
 
 // settle gives a lane back in which nothing is left to do. Where nobody else could send, one that is well is kept.
 func (l *Lane) settle(o *owned) {
-	if o.gone || o.leaving || o.open > 0 || len(o.queue) > 0 || o.more {
+	if o.gone || o.leaving || o.out || o.open > 0 || len(o.queue) > 0 || o.more {
 		return
 	}
 	if !l.stopping && l.config.Gateway.OwnsLanes() && l.watch(o.Endpoint).State == postback.Closed {
@@ -138,6 +139,11 @@ func (l *Lane) dispatch(ctx context.Context) {
 		o.ringed = false
 		switch {
 		case o.gone || len(o.queue) == 0:
+		case l.config.Gateway.Directory().EndpointSettings(o.Endpoint).Paused:
+			l.clearQueue(o)
+			o.more = false
+			delete(l.hungry, o)
+			l.settle(o)
 		case o.Until.Sub(now) < MinLeaseLeft:
 			l.counters.Late.Add(int64(len(o.queue)))
 			l.clearQueue(o)

@@ -302,13 +302,14 @@ func (q *Queries) ListEndpointRows(ctx context.Context) ([]ListEndpointRowsRow, 
 }
 
 const listEndpointSettings = `-- name: ListEndpointSettings :many
-SELECT merchant_id, kind, concurrency, rate, ca, pin
-FROM endpoint WHERE concurrency <> 0 OR rate <> 0 OR ca <> '' OR pin <> ''
+SELECT merchant_id, kind, state, concurrency, rate, ca, pin
+FROM endpoint WHERE concurrency <> 0 OR rate <> 0 OR ca <> '' OR pin <> '' OR state = 'paused'
 `
 
 type ListEndpointSettingsRow struct {
 	MerchantID  int64
 	Kind        string
+	State       string
 	Concurrency int16
 	Rate        int64
 	Ca          string
@@ -327,6 +328,7 @@ func (q *Queries) ListEndpointSettings(ctx context.Context) ([]ListEndpointSetti
 		if err := rows.Scan(
 			&i.MerchantID,
 			&i.Kind,
+			&i.State,
 			&i.Concurrency,
 			&i.Rate,
 			&i.Ca,

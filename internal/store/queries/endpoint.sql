@@ -6,8 +6,8 @@ SELECT merchant_id, kind, state, reason, failures, changed_at, probe_id, probe_a
 FROM endpoint ORDER BY merchant_id, kind;
 
 -- name: ListEndpointSettings :many
-SELECT merchant_id, kind, concurrency, rate, ca, pin
-FROM endpoint WHERE concurrency <> 0 OR rate <> 0 OR ca <> '' OR pin <> '';
+SELECT merchant_id, kind, state, concurrency, rate, ca, pin
+FROM endpoint WHERE concurrency <> 0 OR rate <> 0 OR ca <> '' OR pin <> '' OR state = 'paused';
 
 -- name: ListPendingEndpoints :many
 -- The endpoints that something is pending for, and when the first of it is due. It hops over the index from merchant to
