@@ -132,7 +132,7 @@ func (g *Gateway) LeaseLanes(ctx context.Context, wanted []LaneLease) (leased []
 		return nil, nil
 	}
 	rows := laneRows(wanted)
-	until := g.now().Add(PostbackLease) // before the database's clock is read: ours ends first
+	until := g.opts.Now().Add(PostbackLease) // before the database's clock is read, and by a clock that nobody sets: ours ends first
 	var got []store.LeaseLanesRow
 	err = g.write(ctx, func(ctx context.Context, q *store.Queries) error {
 		now, err := g.leaseClock(ctx, q)

@@ -12,8 +12,11 @@ import (
 // How much is read at once. Few large errands cost less than many small ones: each pays for what was written since the
 // last.
 const (
-	// lowQueue is how few postbacks must be queued for more to be read, and a half of what is then read.
+	// lowQueue is how few postbacks must be queued for more to be read, and a half of what is then read. A lane with nothing
+	// queued is read all the same: it must not wait for a slow one.
 	lowQueue = 1024
+	// queueOfLane is how many postbacks a lane queues for each request that it may have open, but for the last page.
+	queueOfLane = 16
 	// mostOfLane bounds what is read of a lane at once, fewOfLane of one that is not known to be fast.
 	mostOfLane = 512
 	fewOfLane  = 16
@@ -72,13 +75,14 @@ func (l *Lane) sendErrand(ctx context.Context) {
 	}
 	clear(l.wanted)
 	for o := range l.hungry {
-		if l.queued >= lowQueue {
-			break
-		}
-		delete(l.hungry, o)
 		if o.leaving || o.gone {
+			delete(l.hungry, o)
 			continue
 		}
+		if l.full(o) {
+			continue
+		}
+		delete(l.hungry, o)
 		o.more = false
 		if now.Sub(o.reading.beganAt) > readAnew {
 			o.reading = reading{}
@@ -188,9 +192,9 @@ func (l *Lane) read(ctx context.Context, lanes []reader) (map[gateway.Endpoint][
 			}
 			continue
 		}
-		size := fewOfLane
-		if l.slots.limit(lane.Endpoint) >= fastLimit {
-			size = min(max(2*lowQueue/len(lanes), fewOfLane), mostOfLane)
+		size, limit := fewOfLane, l.slots.limit(lane.Endpoint)
+		if limit >= fastLimit {
+			size = min(max(2*lowQueue/len(lanes), fewOfLane), queueOfLane*limit, mostOfLane)
 		}
 		if lane.after.ID == 0 {
 			size = (size + lane.held + fewOfLane - 1) / fewOfLane * fewOfLane // few different sizes: each is a query
@@ -320,6 +324,9 @@ func (l *Lane) useLeases(f found) {
 		kept[lane.LaneLease] = true
 	}
 	for _, asked := range f.asked {
+		if !kept[asked] {
+			l.elsewhere[asked.Endpoint] = l.config.Now()
+		}
 		if o := l.owned[asked.Endpoint]; o != nil && o.Lease == asked.Lease && !kept[asked] {
 			l.lose(o) // paused, or somebody else's by now
 		}

@@ -31,6 +31,8 @@ const (
 	recordSize = 250
 	// longestSleep is how long Run sleeps when nothing is known to come.
 	longestSleep = time.Minute
+	// elsewhereFor is how long an endpoint that could not be leased is left to who has it: that one looks for what is new.
+	elsewhereFor = time.Second
 	// faultPause keeps a database that fails from being asked in a tight loop.
 	faultPause = time.Second
 	// exhaustEvery is how often lanes that nothing is sent in are looked through for what is too old.
@@ -84,10 +86,11 @@ type Lane struct {
 	owned     map[gateway.Endpoint]*owned
 	watches   map[gateway.Endpoint]*postback.Watch
 	limits    map[gateway.Endpoint]*rate.Limiter
-	wanted    map[gateway.Endpoint]bool // not owned, and something came for it
-	keptOut   []gateway.Endpoint        // due, not owned, and there was no room for them
-	freed     int                       // requests that ended since these were tried
-	out       []*owned                  // that the errand under way reads
+	wanted    map[gateway.Endpoint]bool      // not owned, and something came for it
+	elsewhere map[gateway.Endpoint]time.Time // when an endpoint could not be leased
+	keptOut   []gateway.Endpoint             // due, not owned, and there was no room for them
+	freed     int                            // requests that ended since these were tried
+	out       []*owned                       // that the errand under way reads
 	recent    recent
 	ring      []*owned        // that may have something to send now, each once
 	starved   []*owned        // that had no room, until a request ends
@@ -135,7 +138,7 @@ func New(config Config) *Lane {
 	}
 	l := &Lane{
 		config: config, log: config.Logger, news: &news{signal: make(chan struct{}, 1)},
-		owned: map[gateway.Endpoint]*owned{}, hungry: map[*owned]bool{}, watches: map[gateway.Endpoint]*postback.Watch{}, limits: map[gateway.Endpoint]*rate.Limiter{}, wanted: map[gateway.Endpoint]bool{},
+		owned: map[gateway.Endpoint]*owned{}, hungry: map[*owned]bool{}, watches: map[gateway.Endpoint]*postback.Watch{}, limits: map[gateway.Endpoint]*rate.Limiter{}, wanted: map[gateway.Endpoint]bool{}, elsewhere: map[gateway.Endpoint]time.Time{},
 		ended: make(chan ended, config.Concurrency), found: make(chan found, 1), recorded: make(chan recorded, 1),
 	}
 	l.slots = newSlots(config.Concurrency, l.perEndpoint)
@@ -237,11 +240,12 @@ func (l *Lane) stop() {
 // pause is how long Run may sleep unless something happens.
 func (l *Lane) pause() time.Duration {
 	pause := longestSleep
-	if l.errands || l.failing || l.stopping {
-		return pause // what is waited for wakes
+	times := []time.Time{l.pacedUntil}
+	if !l.errands && !l.failing && !l.stopping { // else what is waited for wakes
+		times = append(times, l.due)
 	}
-	for _, at := range []time.Time{l.due, l.pacedUntil} {
-		if !at.IsZero() {
+	for _, at := range times {
+		if !at.IsZero() && !l.stopping {
 			pause = min(pause, at.Sub(l.config.Now()))
 		}
 	}

@@ -67,16 +67,22 @@ func (l *Lane) enqueue(o *owned, list []work) {
 func (l *Lane) offer(p gateway.Postback) {
 	o := l.owned[p.Endpoint]
 	switch {
-	case o == nil && l.watch(p.Endpoint).State == postback.Closed:
-		l.wanted[p.Endpoint] = true
-	case o == nil: // what is open or paused is looked at when its time comes
+	case o == nil: // what is open, paused or somebody else's is looked at when its time comes
+		if l.watch(p.Endpoint).State == postback.Closed && l.config.Now().Sub(l.elsewhere[p.Endpoint]) > elsewhereFor {
+			l.wanted[p.Endpoint] = true
+		}
 	case o.leaving:
 		o.news = true
-	case o.more || l.queued >= lowQueue || l.watch(p.Endpoint).State != postback.Closed:
+	case o.more || l.full(o) || l.watch(p.Endpoint).State != postback.Closed:
 		l.wants(o)
 	case !l.recent.has(p.ID):
 		l.enqueue(o, []work{{p, postback.ProbeNone}})
 	}
+}
+
+// full tells whether a lane has enough queued.
+func (l *Lane) full(o *owned) bool {
+	return len(o.queue) > 0 && (l.queued >= lowQueue || len(o.queue) >= queueOfLane*l.slots.limit(o.Endpoint))
 }
 
 // clearQueue lets go of what wasn't sent: it is read again when its time comes.
@@ -117,13 +123,22 @@ func (l *Lane) settle(o *owned) {
 	l.entries = append(l.entries, entry{lane: o, move: &gateway.LaneMove{LaneLease: o.LaneLease, Release: true}})
 }
 
-// lose ends the ownership of a lane without giving it back: its lease is gone, or runs out by itself.
+// release gives a lane back that isn't owned any more, once nothing is open in it. Where its lease is gone that does nothing.
+func (l *Lane) release(o *owned) {
+	if o.gone && !o.leaving && o.open == 0 {
+		o.leaving = true
+		l.entries = append(l.entries, entry{lane: o, move: &gateway.LaneMove{LaneLease: o.LaneLease, Release: true}})
+	}
+}
+
+// lose ends the ownership of a lane whose lease is gone, or must not be used on.
 func (l *Lane) lose(o *owned) {
 	if o.gone {
 		return
 	}
 	l.clearQueue(o)
 	o.gone, o.more = true, false
+	l.release(o)
 	delete(l.owned, o.Endpoint)
 	delete(l.hungry, o)
 }

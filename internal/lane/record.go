@@ -64,6 +64,9 @@ func (l *Lane) save(ctx context.Context, group []entry) []*gateway.AttemptResult
 			moves[e.move.LaneLease] = e.move
 		} else {
 			if e.move.Breaker != nil {
+				if known.Breaker == nil {
+					known.From = e.move.From
+				}
 				known.Breaker = e.move.Breaker
 			}
 			known.Release = known.Release || e.move.Release
@@ -98,13 +101,34 @@ func (l *Lane) store(ctx context.Context, attempts []gateway.Attempt, moves []ga
 		switch {
 		case unknown && after < triesAfterStop:
 			time.Sleep(pause)
+		case !unknown && len(attempts) > 0 && len(moves) > 0:
+			results = l.store(ctx, attempts, nil)
+			l.store(ctx, nil, withoutRefused(moves, attempts, results))
+			return results
 		case !unknown && len(attempts) > 1:
 			half := len(attempts) / 2
-			return append(l.store(ctx, attempts[:half], nil), l.store(ctx, attempts[half:], moves)...)
+			return append(l.store(ctx, attempts[:half], nil), l.store(ctx, attempts[half:], nil)...)
 		default:
 			return results
 		}
 	}
+}
+
+// withoutRefused leaves out the moves of lanes with an attempt that the database refused: they keep their lease until it
+// runs out.
+func withoutRefused(moves []gateway.LaneMove, attempts []gateway.Attempt, results []*gateway.AttemptResult) (list []gateway.LaneMove) {
+	refused := map[gateway.LaneLease]bool{}
+	for i, a := range attempts {
+		if results[i] == nil {
+			refused[gateway.LaneLease{Endpoint: a.Postback.Endpoint, Lease: a.Lease}] = true
+		}
+	}
+	for _, m := range moves {
+		if !refused[m.LaneLease] {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 // settleRecord takes note of what was recorded.
@@ -125,6 +149,7 @@ func (l *Lane) settleRecord(r recorded) {
 		switch {
 		case result == nil:
 			l.lost++
+			e.lane.leaving = true // not given back: it would be sent again at once
 			l.lose(e.lane)
 			continue
 		case result.Stale:
