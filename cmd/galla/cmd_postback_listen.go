@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -336,12 +335,4 @@ func (l *listener) tell(d forwarded) error {
 		_, err = fmt.Fprintf(l.stdout, "          again: galla postback listen --forward-to %s --from %s\n", l.forwardTo, d.Before)
 	}
 	return err
-}
-
-// printable quotes a text from outside that could move the terminal's cursor.
-func printable(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(text)
-	}
-	return text
 }
