@@ -68,6 +68,7 @@ type LaneMove struct {
 	LaneLease
 	Breaker *postback.Breaker // as it is now; nil: unchanged
 	From    time.Time         // ChangedAt of the breaker that it was before
+	Hasten  int64             // a postback of the lane that is due now, and not when its schedule says; 0: none
 	Release bool              // somebody else may take the lane
 }
 
@@ -86,6 +87,7 @@ func (g *Gateway) RecordAttempts(ctx context.Context, attempts []Attempt, moves 
 		results[i] = a.Outcome()
 		r.add(a, results[i])
 	}
+	r.now = g.now()
 	var kept map[attemptKey]bool
 	err := g.write(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		kept, err = r.save(ctx, q)
@@ -115,6 +117,7 @@ type record struct {
 	attempts  []attemptRow
 	ofLane    []LaneLease // of the attempts
 	moves     []LaneMove
+	now       time.Time
 }
 
 func newRecord(moves []LaneMove) *record {
@@ -196,6 +199,7 @@ func (r *record) saveAttempts(ctx context.Context, q *store.Queries, holds map[L
 
 func (r *record) saveMoves(ctx context.Context, q *store.Queries, holds map[LaneLease]bool) error {
 	var breakers []breakerRow
+	var hastened []idRow
 	var released []LaneLease
 	for _, m := range r.moves {
 		if !holds[m.LaneLease] {
@@ -207,12 +211,20 @@ func (r *record) saveMoves(ctx context.Context, q *store.Queries, holds map[Lane
 				micros(b.ChangedAt), b.ProbeID, micros(b.ProbeAt), micros(b.ProbedAt),
 			})
 		}
+		if m.Hasten != 0 {
+			hastened = append(hastened, idRow{m.Hasten})
+		}
 		if m.Release {
 			released = append(released, m.LaneLease)
 		}
 	}
 	if len(breakers) > 0 {
 		if err := q.MoveLanes(ctx, store.Rows(breakers)); err != nil {
+			return err
+		}
+	}
+	if len(hastened) > 0 {
+		if err := q.HastenPostbacks(ctx, store.HastenPostbacksParams{Now: r.now.UnixMicro(), Batch: store.Rows(hastened)}); err != nil {
 			return err
 		}
 	}

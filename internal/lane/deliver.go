@@ -98,8 +98,11 @@ func (l *Lane) moved(o *owned) {
 	breaker := l.watch(o.Endpoint).Breaker
 	before := o.Breaker
 	o.Breaker = breaker
-	l.entries = append(l.entries, entry{lane: o, move: &gateway.LaneMove{LaneLease: o.LaneLease, Breaker: &breaker, From: before.ChangedAt}})
+	move := &gateway.LaneMove{LaneLease: o.LaneLease, Breaker: &breaker, From: before.ChangedAt}
+	l.entries = append(l.entries, entry{lane: o, move: move})
 	if breaker.State == postback.Closed {
+		// What it was probed with is due in hours maybe, for no fault of its own.
+		move.Hasten = before.ProbeID
 		l.wants(o) // what waited for this
 	} else {
 		l.clearQueue(o)

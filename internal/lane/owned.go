@@ -19,6 +19,7 @@ type owned struct {
 	open    int            // requests under way
 	results int            // that are not recorded
 	more    bool           // more is due, or may be
+	asked   bool           // an errand reads in it
 	reading reading
 	news    bool // something came while it was being given back
 	ringed  bool // in the ring or starved
@@ -63,18 +64,27 @@ func (l *Lane) enqueue(o *owned, list []work) {
 	l.ready(o)
 }
 
-// offer takes over a postback that was just written, so that it need not be read. What has no place is read later.
-func (l *Lane) offer(p gateway.Postback) {
-	o := l.owned[p.Endpoint]
-	switch {
-	case o == nil: // what is open, paused or somebody else's is looked at when its time comes
-		if l.watch(p.Endpoint).State == postback.Closed && l.config.Now().Sub(l.elsewhere[p.Endpoint]) > elsewhereFor {
-			l.wanted[p.Endpoint] = true
+// came notes that something is due at an endpoint that is well.
+func (l *Lane) came(e gateway.Endpoint) {
+	switch o := l.owned[e]; {
+	case o == nil: // what somebody else has is left to him
+		if l.config.Now().Sub(l.elsewhere[e]) > elsewhereFor {
+			l.wanted[e] = true
 		}
 	case o.leaving:
 		o.news = true
-	case o.more || l.full(o) || l.watch(p.Endpoint).State != postback.Closed:
+	default:
 		l.wants(o)
+	}
+}
+
+// offer takes over a postback that was just written, so that it need not be read. What has no place is read later.
+func (l *Lane) offer(p gateway.Postback) {
+	o, well := l.owned[p.Endpoint], l.watch(p.Endpoint).State == postback.Closed
+	switch {
+	case o == nil && !well: // it is looked at when its time comes
+	case o == nil || o.leaving || o.more || !well || l.full(o):
+		l.came(p.Endpoint)
 	case !l.recent.has(p.ID):
 		l.enqueue(o, []work{{p, postback.ProbeNone}})
 	}

@@ -69,6 +69,7 @@ func (l *Lane) save(ctx context.Context, group []entry) []*gateway.AttemptResult
 				}
 				known.Breaker = e.move.Breaker
 			}
+			known.Hasten = max(known.Hasten, e.move.Hasten)
 			known.Release = known.Release || e.move.Release
 		}
 	}
@@ -137,6 +138,9 @@ func (l *Lane) settleRecord(r recorded) {
 	i := 0
 	for _, e := range r.group {
 		if e.attempt == nil {
+			if e.move.Hasten != 0 {
+				l.came(e.lane.Endpoint)
+			}
 			if e.move.Release {
 				l.left(e.lane)
 			}
@@ -224,12 +228,4 @@ func (l *Lane) report(a gateway.Attempt, result gateway.AttemptResult) {
 		attrs = append(attrs, slog.Time("next_at", result.NextAt))
 	}
 	l.log.LogAttrs(context.Background(), level, event, attrs...)
-}
-
-// logExhausted tells of what was given up because nothing was sent to its endpoint for too long.
-func (l *Lane) logExhausted(counts map[gateway.Endpoint]int) {
-	for e, count := range counts {
-		l.counters.Exhausted.Add(int64(count))
-		l.log.Error("postback.exhausted", "merchant", l.slug(e), "kind", string(e.Kind), "count", count)
-	}
 }

@@ -81,7 +81,8 @@ func (e Ended) asks() bool {
 	return e.RetryAfter > 0 && (e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable)
 }
 
-// probedAt is what FreshProbe counts from: a pause that the receiver asked for holds what comes meanwhile, too.
+// probedAt is what FreshProbe counts from: a pause that the receiver asked for holds what comes meanwhile, too. Whatever
+// comes in its beginning waits for the scheduled probe then, which mostly is at its end.
 func (e Ended) probedAt() time.Time {
 	if e.asks() {
 		return e.EndedAt.Add(max(0, min(e.RetryAfter, MaxRetryAfter)-FreshProbe))

@@ -44,31 +44,20 @@ func (q *Queries) DropLeases(ctx context.Context) (int64, error) {
 
 const exhaustPostbacks = `-- name: ExhaustPostbacks :many
 UPDATE postback SET state = 'exhausted', ended_at = $1
-WHERE postback.ended_at IS NULL AND postback.id = ANY(ARRAY(
-  SELECT q.id FROM postback q
-  WHERE q.state = 'pending' AND q.merchant_id = $2 AND q.kind = $3 AND q.schedule_at <= $4
-  ORDER BY q.next_at LIMIT $5
-))
+FROM json_to_recordset(CAST($3 AS json)) AS j(id bigint)
+WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.schedule_at <= $2
 RETURNING postback.id
 `
 
 type ExhaustPostbacksParams struct {
-	Now        sql.NullInt64
-	MerchantID int64
-	Kind       string
-	Before     int64
-	Most       int32
+	Now    sql.NullInt64
+	Before int64
+	Batch  Batch
 }
 
-// Gives up what has waited in a lane for longer than its schedule, so many at once.
+// Gives up those of the postbacks that still wait for longer than their schedule.
 func (q *Queries) ExhaustPostbacks(ctx context.Context, arg ExhaustPostbacksParams) ([]int64, error) {
-	rows, err := q.db.QueryContext(ctx, exhaustPostbacks,
-		arg.Now,
-		arg.MerchantID,
-		arg.Kind,
-		arg.Before,
-		arg.Most,
-	)
+	rows, err := q.db.QueryContext(ctx, exhaustPostbacks, arg.Now, arg.Before, arg.Batch)
 	if err != nil {
 		return nil, err
 	}
@@ -226,6 +215,23 @@ func (q *Queries) GetProbe(ctx context.Context, arg GetProbeParams) (GetProbeRow
 		&i.ScheduleTries,
 	)
 	return i, err
+}
+
+const hastenPostbacks = `-- name: HastenPostbacks :exec
+UPDATE postback SET next_at = $1
+FROM json_to_recordset(CAST($2 AS json)) AS j(id bigint)
+WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.next_at > $1
+`
+
+type HastenPostbacksParams struct {
+	Now   int64
+	Batch Batch
+}
+
+// Has postbacks that still wait be due now.
+func (q *Queries) HastenPostbacks(ctx context.Context, arg HastenPostbacksParams) error {
+	_, err := q.db.ExecContext(ctx, hastenPostbacks, arg.Now, arg.Batch)
+	return err
 }
 
 const insertPostbackAttempts = `-- name: InsertPostbackAttempts :exec
@@ -447,6 +453,49 @@ func (q *Queries) ListLanes(ctx context.Context, freshBefore int64) ([]ListLanes
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listOverduePostbacks = `-- name: ListOverduePostbacks :many
+SELECT q.id FROM postback q
+WHERE q.state = 'pending' AND q.merchant_id = $1 AND q.kind = $2 AND q.schedule_at <= $3
+ORDER BY q.next_at LIMIT $4
+`
+
+type ListOverduePostbacksParams struct {
+	MerchantID int64
+	Kind       string
+	Before     int64
+	Most       int32
+}
+
+// What has waited in a lane for longer than its schedule. It may look through all that waits there, so nobody who writes
+// should have to wait for it.
+func (q *Queries) ListOverduePostbacks(ctx context.Context, arg ListOverduePostbacksParams) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, listOverduePostbacks,
+		arg.MerchantID,
+		arg.Kind,
+		arg.Before,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

@@ -96,6 +96,12 @@ UPDATE endpoint SET state = j.state, reason = j.reason, failures = j.failures, c
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, from_changed_at bigint, state text, reason text, failures smallint, changed_at bigint, probe_id bigint, probe_at bigint, probed_at bigint)
 WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoint.state <> 'paused' AND endpoint.changed_at = j.from_changed_at;
 
+-- name: HastenPostbacks :exec
+-- Has postbacks that still wait be due now.
+UPDATE postback SET next_at = sqlc.arg(now)
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint)
+WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.next_at > sqlc.arg(now);
+
 -- name: ReleaseLanes :exec
 UPDATE endpoint SET lease = 0, lease_until = 0
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, lease bigint)
@@ -130,14 +136,18 @@ SELECT e.merchant_id, e.kind FROM endpoint e
 WHERE e.merchant_id = sqlc.arg(merchant_id) AND e.kind = sqlc.arg(kind) AND e.state <> 'closed' AND e.lease_until <= sqlc.arg(now)
 FOR UPDATE SKIP LOCKED;
 
+-- name: ListOverduePostbacks :many
+-- What has waited in a lane for longer than its schedule. It may look through all that waits there, so nobody who writes
+-- should have to wait for it.
+SELECT q.id FROM postback q
+WHERE q.state = 'pending' AND q.merchant_id = sqlc.arg(merchant_id) AND q.kind = sqlc.arg(kind) AND q.schedule_at <= sqlc.arg(before)
+ORDER BY q.next_at LIMIT sqlc.arg(most);
+
 -- name: ExhaustPostbacks :many
--- Gives up what has waited in a lane for longer than its schedule, so many at once.
+-- Gives up those of the postbacks that still wait for longer than their schedule.
 UPDATE postback SET state = 'exhausted', ended_at = sqlc.arg(now)
-WHERE postback.ended_at IS NULL AND postback.id = ANY(ARRAY(
-  SELECT q.id FROM postback q
-  WHERE q.state = 'pending' AND q.merchant_id = sqlc.arg(merchant_id) AND q.kind = sqlc.arg(kind) AND q.schedule_at <= sqlc.arg(before)
-  ORDER BY q.next_at LIMIT sqlc.arg(most)
-))
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint)
+WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.schedule_at <= sqlc.arg(before)
 RETURNING postback.id;
 
 -- name: CountUndelivered :one
