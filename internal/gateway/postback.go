@@ -132,7 +132,7 @@ func (g *Gateway) LeaseLanes(ctx context.Context, wanted []LaneLease) (leased []
 		return nil, nil
 	}
 	rows := laneRows(wanted)
-	until := g.now().Add(PostbackLease) // before the database's clock is read: ours ends first
+	until := g.opts.Now().Add(PostbackLease) // before the database's clock is read, and by a clock that nobody sets: ours ends first
 	var got []store.LeaseLanesRow
 	err = g.write(ctx, func(ctx context.Context, q *store.Queries) error {
 		now, err := g.leaseClock(ctx, q)
@@ -315,41 +315,52 @@ func (g *Gateway) ExhaustPostbacks(ctx context.Context, lanes []LaneStatus) (map
 			continue
 		}
 		for more := true; more; {
-			count := 0
-			err := g.write(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-				count, err = g.exhaust(ctx, q, lane.Endpoint)
-				return err
-			})
+			found, count, err := g.exhaust(ctx, lane.Endpoint)
 			if err != nil {
 				return exhausted, fmt.Errorf("exhaust postbacks: %w", err)
 			}
 			if count > 0 {
 				exhausted[lane.Endpoint] += count
 			}
-			more = count == exhaustSize
+			more = found == exhaustSize && count > 0
 		}
 	}
 	return exhausted, nil
 }
 
-func (g *Gateway) exhaust(ctx context.Context, q *store.Queries, e Endpoint) (count int, err error) {
-	leaseNow, err := g.leaseClock(ctx, q)
-	if err != nil {
-		return 0, err
+// exhaust gives up the first postbacks of an endpoint that are too old. Mostly there are none, which costs no transaction:
+// among many dead endpoints those of others would wait for these.
+func (g *Gateway) exhaust(ctx context.Context, e Endpoint) (found, count int, err error) {
+	id, kind, now := int64(e.MerchantID), string(e.Kind), g.now()
+	before := now.Add(-postback.Lifetime).UnixMicro()
+	old, err := g.store.Read().ListOverduePostbacks(ctx, store.ListOverduePostbacksParams{MerchantID: id, Kind: kind, Before: before, Most: exhaustSize})
+	if err != nil || len(old) == 0 {
+		return 0, 0, err
 	}
-	_, err = q.LockFreeLane(ctx, store.LockFreeLaneParams{MerchantID: int64(e.MerchantID), Kind: string(e.Kind), Now: leaseNow.UnixMicro()})
-	if isNoRows(err) {
-		return 0, nil // a probe is under way
+	rows := make([]idRow, len(old))
+	for i, id := range old {
+		rows[i].ID = id
 	}
-	if err != nil {
-		return 0, err
-	}
-	now := g.now()
-	ids, err := q.ExhaustPostbacks(ctx, store.ExhaustPostbacksParams{
-		MerchantID: int64(e.MerchantID), Kind: string(e.Kind), Now: sql.NullInt64{Int64: now.UnixMicro(), Valid: true},
-		Before: now.Add(-postback.Lifetime).UnixMicro(), Most: exhaustSize,
+	err = g.write(ctx, func(ctx context.Context, q *store.Queries) error {
+		count = 0
+		leaseNow, err := g.leaseClock(ctx, q)
+		if err != nil {
+			return err
+		}
+		_, err = q.LockFreeLane(ctx, store.LockFreeLaneParams{MerchantID: id, Kind: kind, Now: leaseNow.UnixMicro()})
+		if isNoRows(err) {
+			return nil // a probe is under way
+		}
+		if err != nil {
+			return err
+		}
+		ids, err := q.ExhaustPostbacks(ctx, store.ExhaustPostbacksParams{
+			Now: sql.NullInt64{Int64: now.UnixMicro(), Valid: true}, Batch: store.Rows(rows), Before: before,
+		})
+		count = len(ids)
+		return err
 	})
-	return len(ids), err
+	return len(old), count, err
 }
 
 // PostbackPoll is how long to wait before looking for due postbacks again, unless woken. On PostgreSQL it varies, so

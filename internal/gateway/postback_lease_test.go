@@ -20,7 +20,7 @@ func TestLaneLease(t *testing.T) {
 		if first.Until != now.Add(PostbackLease) || first.Breaker != (postback.Breaker{State: postback.Closed}) {
 			t.Errorf("leased %+v", first)
 		}
-		want := Postback{ID: 1, Endpoint: shopDeposits, SubjectID: 7001, WebhookID: "msg_1", Body: []byte(awkward), ScheduleAt: now}
+		want := Postback{ID: 1, Endpoint: shopDeposits, SubjectID: 7001, WebhookID: "msg_1", Body: []byte(awkward), NextAt: now, ScheduleAt: now}
 		if due := w.due(w.g, 10, first); len(due) != 1 || fmt.Sprint(due[0]) != fmt.Sprint(want) {
 			t.Errorf("due %+v\nwant %+v", due, want)
 		}
@@ -157,7 +157,7 @@ func TestPausedLaneIsLeftAlone(t *testing.T) {
 			t.Errorf("a paused lane was renewed: %v, %v", leased, err)
 		}
 		// What was under way is recorded; that its owner closes the breaker isn't.
-		results := w.record(w.g, []Attempt{w.delivery(due[0], lane)}, LaneMove{LaneLease: lane.LaneLease, Breaker: &postback.Breaker{State: postback.Closed}, Release: true})
+		results := w.record(w.g, []Attempt{w.delivery(due[0], lane)}, LaneMove{LaneLease: lane.LaneLease, Breaker: &postback.Breaker{State: postback.Closed}, From: paused.ChangedAt, Release: true})
 		if results[0].State != PostbackDelivered {
 			t.Errorf("recorded %+v", results)
 		}

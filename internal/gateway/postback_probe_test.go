@@ -54,7 +54,7 @@ func TestScheduledProbe(t *testing.T) {
 		w.wantProbe(lane, postback.ProbeScheduled, 2)
 		p, _, err := w.g.DueProbe(context.Background(), lane)
 		w.must(err)
-		want := Postback{ID: 2, Endpoint: shopDeposits, SubjectID: 7002, WebhookID: "msg_2", Body: []byte(awkward), ScheduleAt: opened}
+		want := Postback{ID: 2, Endpoint: shopDeposits, SubjectID: 7002, WebhookID: "msg_2", Body: []byte(awkward), NextAt: opened, ScheduleAt: opened}
 		if fmt.Sprint(p) != fmt.Sprint(want) {
 			t.Errorf("probed with %+v\nwant %+v", p, want)
 		}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -66,6 +67,8 @@ func (a Attempt) EndedAt() time.Time { return a.StartedAt.Add(a.Duration) }
 type LaneMove struct {
 	LaneLease
 	Breaker *postback.Breaker // as it is now; nil: unchanged
+	From    time.Time         // ChangedAt of the breaker that it was before
+	Hasten  int64             // a postback of the lane that is due now, and not when its schedule says; 0: none
 	Release bool              // somebody else may take the lane
 }
 
@@ -84,6 +87,7 @@ func (g *Gateway) RecordAttempts(ctx context.Context, attempts []Attempt, moves 
 		results[i] = a.Outcome()
 		r.add(a, results[i])
 	}
+	r.now = g.now()
 	var kept map[attemptKey]bool
 	err := g.write(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		kept, err = r.save(ctx, q)
@@ -113,6 +117,7 @@ type record struct {
 	attempts  []attemptRow
 	ofLane    []LaneLease // of the attempts
 	moves     []LaneMove
+	now       time.Time
 }
 
 func newRecord(moves []LaneMove) *record {
@@ -154,6 +159,7 @@ func (r *record) saveAttempts(ctx context.Context, q *store.Queries, holds map[L
 			mine = append(mine, row)
 		}
 	}
+	slices.SortFunc(mine, func(a, b recordRow) int { return cmp.Compare(a.ID, b.ID) }) // as a replay locks them
 	moved := make(map[int64]bool, len(mine))
 	if len(mine) > 0 {
 		ids, err := q.RecordPostbacks(ctx, store.Rows(mine))
@@ -193,6 +199,7 @@ func (r *record) saveAttempts(ctx context.Context, q *store.Queries, holds map[L
 
 func (r *record) saveMoves(ctx context.Context, q *store.Queries, holds map[LaneLease]bool) error {
 	var breakers []breakerRow
+	var hastened []idRow
 	var released []LaneLease
 	for _, m := range r.moves {
 		if !holds[m.LaneLease] {
@@ -200,9 +207,12 @@ func (r *record) saveMoves(ctx context.Context, q *store.Queries, holds map[Lane
 		}
 		if b := m.Breaker; b != nil {
 			breakers = append(breakers, breakerRow{
-				int64(m.Endpoint.MerchantID), string(m.Endpoint.Kind), string(b.State), b.Reason, min(b.Failures, math.MaxInt16),
+				int64(m.Endpoint.MerchantID), string(m.Endpoint.Kind), micros(m.From), string(b.State), b.Reason, min(b.Failures, math.MaxInt16),
 				micros(b.ChangedAt), b.ProbeID, micros(b.ProbeAt), micros(b.ProbedAt),
 			})
+		}
+		if m.Hasten != 0 {
+			hastened = append(hastened, idRow{m.Hasten})
 		}
 		if m.Release {
 			released = append(released, m.LaneLease)
@@ -210,6 +220,11 @@ func (r *record) saveMoves(ctx context.Context, q *store.Queries, holds map[Lane
 	}
 	if len(breakers) > 0 {
 		if err := q.MoveLanes(ctx, store.Rows(breakers)); err != nil {
+			return err
+		}
+	}
+	if len(hastened) > 0 {
+		if err := q.HastenPostbacks(ctx, store.HastenPostbacksParams{Now: r.now.UnixMicro(), Batch: store.Rows(hastened)}); err != nil {
 			return err
 		}
 	}
@@ -236,11 +251,12 @@ func sometime(us int64) time.Time {
 
 // recordRow, attemptRow and breakerRow are named like the columns of queries/postback.sql.
 type recordRow struct {
-	ID      int64  `json:"id"`
-	Number  int    `json:"number"`
-	State   string `json:"state"`
-	NextAt  int64  `json:"next_at"`
-	EndedAt *int64 `json:"ended_at"`
+	ID         int64  `json:"id"`
+	Number     int    `json:"number"`
+	State      string `json:"state"`
+	NextAt     int64  `json:"next_at"`
+	EndedAt    *int64 `json:"ended_at"`
+	ScheduleAt int64  `json:"schedule_at"`
 }
 
 type attemptRow struct {
@@ -261,6 +277,7 @@ type attemptRow struct {
 type breakerRow struct {
 	MerchantID int64  `json:"merchant_id"`
 	Kind       string `json:"kind"`
+	From       int64  `json:"from_changed_at"`
 	State      string `json:"state"`
 	Reason     string `json:"reason"`
 	Failures   int    `json:"failures"`
@@ -272,7 +289,7 @@ type breakerRow struct {
 
 func (a Attempt) rows(result AttemptResult) (recordRow, attemptRow) {
 	p, number, ended := a.Postback, a.Postback.Attempts+1, a.EndedAt().UnixMicro()
-	record := recordRow{ID: p.ID, Number: number, State: string(result.State), NextAt: ended, EndedAt: &ended}
+	record := recordRow{ID: p.ID, Number: number, State: string(result.State), NextAt: ended, EndedAt: &ended, ScheduleAt: p.ScheduleAt.UnixMicro()}
 	attempt := attemptRow{
 		ID: p.ID, Number: number, Lease: a.Lease, StartedAt: a.StartedAt.UnixMicro(), Duration: a.Duration.Microseconds(),
 		Address: a.Address, TLS: a.TLS, Status: a.Status, Failure: a.Failure, Error: plainText(a.Error, maxAttemptError),

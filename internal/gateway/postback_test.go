@@ -104,7 +104,8 @@ func (w *world) lanes(g *Gateway) map[Endpoint]LaneStatus {
 // breaker stores the breaker of a leased lane.
 func (w *world) breaker(lane LeasedLane, b postback.Breaker) {
 	w.t.Helper()
-	w.record(w.g, nil, LaneMove{LaneLease: lane.LaneLease, Breaker: &b})
+	from := w.count("SELECT changed_at FROM endpoint WHERE merchant_id = $1 AND kind = $2", int64(lane.Endpoint.MerchantID), string(lane.Endpoint.Kind))
+	w.record(w.g, nil, LaneMove{LaneLease: lane.LaneLease, Breaker: &b, From: sometime(from)})
 }
 
 func (w *world) release(g *Gateway, lane LeasedLane) {

@@ -3,6 +3,7 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,7 +86,10 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 			c.Logger.Warn("config.default_merchant_unknown", "slug", c.DefaultMerchant)
 		}
 	}
-	i.sender = lane.NewSender(sender.Config{Allow: c.PostbackAllow, Now: c.Now})
+	i.sender = lane.NewSender(sender.Config{
+		// Several merchants may be on one host: what bounds requests is the lane.
+		Allow: c.PostbackAllow, Now: c.Now, MaxConnsPerHost: cmp.Or(c.PostbackConcurrency, lane.DefaultConcurrency),
+	})
 	i.lane = lane.New(lane.Config{
 		Gateway: g, Send: i.sender.Send, Now: c.Now, Logger: c.Logger, Concurrency: c.PostbackConcurrency, Rate: c.PostbackRate,
 	})

@@ -57,6 +57,7 @@ func (l *Lane) end(e ended) {
 	o := e.lane
 	l.running--
 	o.open--
+	defer l.release(o)
 	for _, waiting := range l.starved {
 		waiting.ringed = false
 		l.ready(waiting)
@@ -95,17 +96,20 @@ func endedRequest(e ended) postback.Ended {
 // moved follows the breaker of a lane's endpoint: it is stored with the attempt that moved it.
 func (l *Lane) moved(o *owned) {
 	breaker := l.watch(o.Endpoint).Breaker
-	before := o.Breaker.State
+	before := o.Breaker
 	o.Breaker = breaker
-	l.entries = append(l.entries, entry{lane: o, move: &gateway.LaneMove{LaneLease: o.LaneLease, Breaker: &breaker}})
+	move := &gateway.LaneMove{LaneLease: o.LaneLease, Breaker: &breaker, From: before.ChangedAt}
+	l.entries = append(l.entries, entry{lane: o, move: move})
 	if breaker.State == postback.Closed {
+		// What it was probed with is due in hours maybe, for no fault of its own.
+		move.Hasten = before.ProbeID
 		l.wants(o) // what waited for this
 	} else {
 		l.clearQueue(o)
 		o.more = false
 		delete(l.hungry, o)
 	}
-	if breaker.State == before {
+	if breaker.State == before.State {
 		return
 	}
 	level, event := slog.LevelWarn, "postback.endpoint_opened"

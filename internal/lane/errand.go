@@ -12,8 +12,11 @@ import (
 // How much is read at once. Few large errands cost less than many small ones: each pays for what was written since the
 // last.
 const (
-	// lowQueue is how few postbacks must be queued for more to be read, and a half of what is then read.
+	// lowQueue is how few postbacks must be queued for more to be read, and a half of what is then read. A lane with nothing
+	// queued is read all the same: it must not wait for a slow one.
 	lowQueue = 1024
+	// queueOfLane is how many postbacks a lane queues for each request that it may have open, but for the last page.
+	queueOfLane = 16
 	// mostOfLane bounds what is read of a lane at once, fewOfLane of one that is not known to be fast.
 	mostOfLane = 512
 	fewOfLane  = 16
@@ -28,12 +31,11 @@ const (
 // errand is one round of reading: look for due lanes, lease them, read what is due in these and in lanes that have room
 // for more.
 type errand struct {
-	look    bool
-	exhaust bool
-	wanted  []gateway.Endpoint        // that something came for; not owned
-	have    []reader                  // owned, with room
-	renew   []gateway.LaneLease       // of these, whose lease is running out
-	busy    map[gateway.Endpoint]bool // owned; nil unless it looks
+	look   bool
+	wanted []gateway.Endpoint        // that something came for; not owned
+	have   []reader                  // the same
+	renew  []gateway.LaneLease       // of these, whose lease is running out
+	busy   map[gateway.Endpoint]bool // owned; nil unless it looks
 }
 
 // reader is a lane to be read.
@@ -45,17 +47,16 @@ type reader struct {
 
 // found is what an errand brought. Only what came before err, if any, is set.
 type found struct {
-	looked    bool
-	took      time.Duration // the look
-	lanes     []gateway.LaneStatus
-	exhausted map[gateway.Endpoint]int
-	left      []gateway.Endpoint  // due lanes that there was no room for
-	asked     []gateway.LaneLease // that were to be leased or renewed
-	leased    []gateway.LeasedLane
-	read      []reader
-	work      map[gateway.Endpoint][]work
-	full      map[gateway.Endpoint]bool // there may be more
-	err       error
+	looked bool
+	took   time.Duration // the look
+	lanes  []gateway.LaneStatus
+	left   []gateway.Endpoint  // due lanes that there was no room for
+	asked  []gateway.LaneLease // that were to be leased or renewed
+	leased []gateway.LeasedLane
+	read   []reader
+	work   map[gateway.Endpoint][]work
+	full   map[gateway.Endpoint]bool // there may be more
+	err    error
 }
 
 // sendErrand starts an errand if there is cause for one.
@@ -72,13 +73,14 @@ func (l *Lane) sendErrand(ctx context.Context) {
 	}
 	clear(l.wanted)
 	for o := range l.hungry {
-		if l.queued >= lowQueue {
-			break
-		}
-		delete(l.hungry, o)
 		if o.leaving || o.gone {
+			delete(l.hungry, o)
 			continue
 		}
+		if l.full(o) {
+			continue
+		}
+		delete(l.hungry, o)
 		o.more = false
 		if now.Sub(o.reading.beganAt) > readAnew {
 			o.reading = reading{}
@@ -99,9 +101,6 @@ func (l *Lane) sendErrand(ctx context.Context) {
 		for endpoint := range l.owned {
 			e.busy[endpoint] = true
 		}
-		if e.exhaust = now.Sub(l.exhaustedAt) >= exhaustEvery; e.exhaust {
-			l.exhaustedAt = now
-		}
 	}
 	l.errands = true
 	go func() { l.found <- l.run(ctx, e) }()
@@ -117,11 +116,6 @@ func (l *Lane) run(ctx context.Context, e errand) (f found) {
 			return f
 		}
 		f.looked, f.took = true, l.config.Now().Sub(start)
-		if e.exhaust {
-			if f.exhausted, f.err = g.ExhaustPostbacks(ctx, f.lanes); f.err != nil {
-				return f
-			}
-		}
 		now := l.config.Now()
 		for _, lane := range f.lanes {
 			if !lane.DueAt.IsZero() && !lane.DueAt.After(now) && !lane.Leased {
@@ -139,9 +133,13 @@ func (l *Lane) run(ctx context.Context, e errand) (f found) {
 		had[r.LaneLease] = r
 	}
 	for _, lane := range f.leased {
-		r := had[lane.LaneLease]
+		r, renewed := had[lane.LaneLease]
+		if renewed {
+			r.Until = lane.Until // its breaker may be newer than the stored one
+		} else {
+			r.LeasedLane = lane
+		}
 		delete(had, lane.LaneLease)
-		r.LeasedLane = lane
 		f.read = append(f.read, r)
 	}
 	for _, r := range had {
@@ -188,9 +186,9 @@ func (l *Lane) read(ctx context.Context, lanes []reader) (map[gateway.Endpoint][
 			}
 			continue
 		}
-		size := fewOfLane
-		if l.slots.limit(lane.Endpoint) >= fastLimit {
-			size = min(max(2*lowQueue/len(lanes), fewOfLane), mostOfLane)
+		size, limit := fewOfLane, l.slots.limit(lane.Endpoint)
+		if limit >= fastLimit {
+			size = min(max(2*lowQueue/len(lanes), fewOfLane), queueOfLane*limit, mostOfLane)
 		}
 		if lane.after.ID == 0 {
 			size = (size + lane.held + fewOfLane - 1) / fewOfLane * fewOfLane // few different sizes: each is a query
@@ -213,10 +211,10 @@ func (l *Lane) read(ctx context.Context, lanes []reader) (map[gateway.Endpoint][
 }
 
 // use takes over what an errand brought.
-func (l *Lane) use(f found) {
+func (l *Lane) use(ctx context.Context, f found) {
 	l.errands = false
 	pause := l.config.poll()
-	if f.err != nil {
+	if f.err != nil && ctx.Err() == nil { // else it was broken off
 		l.counters.Faults.Add(1)
 		l.log.Error("postback.read_failed", "error", f.err)
 		pause, l.failing = faultPause, true
@@ -230,7 +228,9 @@ func (l *Lane) use(f found) {
 			l.dueAt(lane.DueAt)
 		}
 	}
-	l.logExhausted(f.exhausted)
+	if f.looked {
+		l.exhaust(ctx, f.lanes)
+	}
 	l.useLeases(f)
 	l.keptOut = f.left
 	if len(f.leased) > 0 {
@@ -244,10 +244,10 @@ func (l *Lane) use(f found) {
 		if o == nil || o.Lease != lane.Lease || o.leaving {
 			continue
 		}
-		if f.err == nil && lane.Breaker.State == l.watch(lane.Endpoint).State && !l.stopping {
+		if f.err == nil && lane.Breaker == l.watch(lane.Endpoint).Breaker && !l.stopping {
 			l.enqueue(o, f.work[lane.Endpoint])
 			l.readOn(o, f.work[lane.Endpoint], f.full[lane.Endpoint])
-		} // a breaker that opened meanwhile lets nothing out but probes
+		} // one that moved meanwhile lets something else out
 		if f.err != nil {
 			l.wants(o)
 		}
@@ -313,6 +313,12 @@ func (l *Lane) useLeases(f found) {
 		l.owned[lane.Endpoint] = &owned{LeasedLane: lane, held: map[int64]bool{}}
 	}
 	if f.err != nil {
+		for _, asked := range f.asked {
+			if false { // it may be stored all the same, and would keep others away
+				o := &owned{LeasedLane: gateway.LeasedLane{LaneLease: asked}, gone: true}
+				l.entries = append(l.entries, entry{lane: o, move: &gateway.LaneMove{LaneLease: asked, Release: true}})
+			}
+		}
 		return
 	}
 	kept := make(map[gateway.LaneLease]bool, len(f.leased))
@@ -320,6 +326,9 @@ func (l *Lane) useLeases(f found) {
 		kept[lane.LaneLease] = true
 	}
 	for _, asked := range f.asked {
+		if !kept[asked] {
+			l.elsewhere[asked.Endpoint] = l.config.Now()
+		}
 		if o := l.owned[asked.Endpoint]; o != nil && o.Lease == asked.Lease && !kept[asked] {
 			l.lose(o) // paused, or somebody else's by now
 		}

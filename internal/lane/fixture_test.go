@@ -113,12 +113,16 @@ func (w *world) write(f func(ctx context.Context, q *store.Queries) error) {
 func (w *world) merchant(id merchant.ID, deposits, withdrawals string) {
 	w.t.Helper()
 	w.write(func(ctx context.Context, q *store.Queries) error {
-		return q.InsertMerchant(ctx, store.InsertMerchantParams{
-			ID: int64(id), Slug: fmt.Sprintf("shop%d", id), Name: "Shop", Currency: "INR", TimeZone: merchant.DefaultTimeZone,
-			PostbackUrl: deposits, WithdrawalPostbackUrl: withdrawals, Policy: merchant.DefaultPolicy().JSON(), CreatedAt: w.now().UnixMicro(),
-		})
+		return q.InsertMerchant(ctx, w.merchantRow(id, deposits, withdrawals))
 	})
 	w.secrets[id] = w.secret(id)
+}
+
+func (w *world) merchantRow(id merchant.ID, deposits, withdrawals string) store.InsertMerchantParams {
+	return store.InsertMerchantParams{
+		ID: int64(id), Slug: fmt.Sprintf("shop%d", id), Name: "Shop", Currency: "INR", TimeZone: merchant.DefaultTimeZone,
+		PostbackUrl: deposits, WithdrawalPostbackUrl: withdrawals, Policy: merchant.DefaultPolicy().JSON(), CreatedAt: w.now().UnixMicro(),
+	}
 }
 
 // secret gives a merchant one more webhook secret.
@@ -335,8 +339,13 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-func (l *lines) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+func (l *lines) logger() *slog.Logger { return l.from(slog.LevelInfo) }
+
+// errors is a logger of errors alone.
+func (l *lines) errors() *slog.Logger { return l.from(slog.LevelError) }
+
+func (l *lines) from(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}

@@ -31,10 +31,13 @@ const (
 	recordSize = 250
 	// longestSleep is how long Run sleeps when nothing is known to come.
 	longestSleep = time.Minute
+	// elsewhereFor is how long an endpoint that could not be leased is left to who has it: that one looks for what is new.
+	elsewhereFor = time.Second
 	// faultPause keeps a database that fails from being asked in a tight loop.
 	faultPause = time.Second
-	// exhaustEvery is how often lanes that nothing is sent in are looked through for what is too old.
-	exhaustEvery = time.Minute
+	// exhaustEvery is how often lanes that nothing is sent in are looked through for what is too old. That may be all that
+	// waits there, so it is seldom.
+	exhaustEvery = 10 * time.Minute
 	// freedAgain is how many requests end before lanes that there was no room for are tried again.
 	freedAgain = 32
 	// lookShare is how much longer it is between two looks for due lanes than one takes: with very many lanes that bounds
@@ -84,10 +87,11 @@ type Lane struct {
 	owned     map[gateway.Endpoint]*owned
 	watches   map[gateway.Endpoint]*postback.Watch
 	limits    map[gateway.Endpoint]*rate.Limiter
-	wanted    map[gateway.Endpoint]bool // not owned, and something came for it
-	keptOut   []gateway.Endpoint        // due, not owned, and there was no room for them
-	freed     int                       // requests that ended since these were tried
-	out       []*owned                  // that the errand under way reads
+	wanted    map[gateway.Endpoint]bool      // not owned, and something came for it
+	elsewhere map[gateway.Endpoint]time.Time // when an endpoint could not be leased
+	keptOut   []gateway.Endpoint             // due, not owned, and there was no room for them
+	freed     int                            // requests that ended since these were tried
+	out       []*owned                       // that the errand under way reads
 	recent    recent
 	ring      []*owned        // that may have something to send now, each once
 	starved   []*owned        // that had no room, until a request ends
@@ -99,10 +103,12 @@ type Lane struct {
 	ended     chan ended
 	found     chan found
 	recorded  chan recorded
+	exhausted chan exhausted
 	running   int  // requests under way
 	errands   bool // one is under way
 	failing   bool // the last one failed: none goes before the next poll
 	recording bool // a record is under way
+	givingUp  bool // postbacks are being given up
 	stopping  bool
 	lost      int // attempts that could not be recorded
 
@@ -135,8 +141,9 @@ func New(config Config) *Lane {
 	}
 	l := &Lane{
 		config: config, log: config.Logger, news: &news{signal: make(chan struct{}, 1)},
-		owned: map[gateway.Endpoint]*owned{}, hungry: map[*owned]bool{}, watches: map[gateway.Endpoint]*postback.Watch{}, limits: map[gateway.Endpoint]*rate.Limiter{}, wanted: map[gateway.Endpoint]bool{},
+		owned: map[gateway.Endpoint]*owned{}, hungry: map[*owned]bool{}, watches: map[gateway.Endpoint]*postback.Watch{}, limits: map[gateway.Endpoint]*rate.Limiter{}, wanted: map[gateway.Endpoint]bool{}, elsewhere: map[gateway.Endpoint]time.Time{},
 		ended: make(chan ended, config.Concurrency), found: make(chan found, 1), recorded: make(chan recorded, 1),
+		exhausted: make(chan exhausted, 1),
 	}
 	l.slots = newSlots(config.Concurrency, l.perEndpoint)
 	if config.Rate > 0 {
@@ -183,9 +190,11 @@ func (l *Lane) Run(ctx context.Context) error {
 				l.end(<-l.ended)
 			}
 		case f := <-l.found:
-			l.use(f)
+			l.use(ctx, f)
 		case r := <-l.recorded:
 			l.settleRecord(r)
+		case x := <-l.exhausted:
+			l.gaveUp(ctx, x)
 		case <-l.news.signal:
 		case <-l.poll.C:
 			l.look, l.failing = true, false
@@ -221,7 +230,7 @@ func (l *Lane) hear() {
 }
 
 func (l *Lane) busy() bool {
-	return l.running > 0 || l.errands || l.recording || len(l.entries) > 0
+	return l.running > 0 || l.errands || l.recording || l.givingUp || len(l.entries) > 0
 }
 
 // stop gives back what isn't being sent in.
@@ -237,11 +246,12 @@ func (l *Lane) stop() {
 // pause is how long Run may sleep unless something happens.
 func (l *Lane) pause() time.Duration {
 	pause := longestSleep
-	if l.errands || l.failing || l.stopping {
-		return pause // what is waited for wakes
+	times := []time.Time{l.pacedUntil}
+	if !l.errands && !l.failing && !l.stopping { // else what is waited for wakes
+		times = append(times, l.due)
 	}
-	for _, at := range []time.Time{l.due, l.pacedUntil} {
-		if !at.IsZero() {
+	for _, at := range times {
+		if !at.IsZero() && !l.stopping {
 			pause = min(pause, at.Sub(l.config.Now()))
 		}
 	}

@@ -19,6 +19,7 @@ type owned struct {
 	open    int            // requests under way
 	results int            // that are not recorded
 	more    bool           // more is due, or may be
+	asked   bool           // an errand reads in it
 	reading reading
 	news    bool // something came while it was being given back
 	ringed  bool // in the ring or starved
@@ -63,20 +64,35 @@ func (l *Lane) enqueue(o *owned, list []work) {
 	l.ready(o)
 }
 
-// offer takes over a postback that was just written, so that it need not be read. What has no place is read later.
-func (l *Lane) offer(p gateway.Postback) {
-	o := l.owned[p.Endpoint]
-	switch {
-	case o == nil && l.watch(p.Endpoint).State == postback.Closed:
-		l.wanted[p.Endpoint] = true
-	case o == nil: // what is open or paused is looked at when its time comes
+// came notes that something is due at an endpoint that is well.
+func (l *Lane) came(e gateway.Endpoint) {
+	switch o := l.owned[e]; {
+	case o == nil: // what somebody else has is left to him
+		if l.config.Now().Sub(l.elsewhere[e]) > elsewhereFor {
+			l.wanted[e] = true
+		}
 	case o.leaving:
 		o.news = true
-	case o.more || l.queued >= lowQueue || l.watch(p.Endpoint).State != postback.Closed:
+	default:
 		l.wants(o)
+	}
+}
+
+// offer takes over a postback that was just written, so that it need not be read. What has no place is read later.
+func (l *Lane) offer(p gateway.Postback) {
+	o, well := l.owned[p.Endpoint], l.watch(p.Endpoint).State == postback.Closed
+	switch {
+	case o == nil && !well: // it is looked at when its time comes
+	case o == nil || o.leaving || o.more || !well || l.full(o):
+		l.came(p.Endpoint)
 	case !l.recent.has(p.ID):
 		l.enqueue(o, []work{{p, postback.ProbeNone}})
 	}
+}
+
+// full tells whether a lane has enough queued.
+func (l *Lane) full(o *owned) bool {
+	return len(o.queue) > 0 && (l.queued >= lowQueue || len(o.queue) >= queueOfLane*l.slots.limit(o.Endpoint))
 }
 
 // clearQueue lets go of what wasn't sent: it is read again when its time comes.
@@ -117,13 +133,22 @@ func (l *Lane) settle(o *owned) {
 	l.entries = append(l.entries, entry{lane: o, move: &gateway.LaneMove{LaneLease: o.LaneLease, Release: true}})
 }
 
-// lose ends the ownership of a lane without giving it back: its lease is gone, or runs out by itself.
+// release gives a lane back that isn't owned any more, once nothing is open in it. Where its lease is gone that does nothing.
+func (l *Lane) release(o *owned) {
+	if o.gone && !o.leaving && o.open == 0 {
+		o.leaving = true
+		l.entries = append(l.entries, entry{lane: o, move: &gateway.LaneMove{LaneLease: o.LaneLease, Release: true}})
+	}
+}
+
+// lose ends the ownership of a lane whose lease is gone, or must not be used on.
 func (l *Lane) lose(o *owned) {
 	if o.gone {
 		return
 	}
 	l.clearQueue(o)
 	o.gone, o.more = true, false
+	l.release(o)
 	delete(l.owned, o.Endpoint)
 	delete(l.hungry, o)
 }

@@ -64,8 +64,12 @@ func (l *Lane) save(ctx context.Context, group []entry) []*gateway.AttemptResult
 			moves[e.move.LaneLease] = e.move
 		} else {
 			if e.move.Breaker != nil {
+				if known.Breaker == nil {
+					known.From = e.move.From
+				}
 				known.Breaker = e.move.Breaker
 			}
+			known.Hasten = max(known.Hasten, e.move.Hasten)
 			known.Release = known.Release || e.move.Release
 		}
 	}
@@ -98,13 +102,34 @@ func (l *Lane) store(ctx context.Context, attempts []gateway.Attempt, moves []ga
 		switch {
 		case unknown && after < triesAfterStop:
 			time.Sleep(pause)
+		case !unknown && len(attempts) > 0 && len(moves) > 0:
+			results = l.store(ctx, attempts, nil)
+			l.store(ctx, nil, withoutRefused(moves, attempts, results))
+			return results
 		case !unknown && len(attempts) > 1:
 			half := len(attempts) / 2
-			return append(l.store(ctx, attempts[:half], nil), l.store(ctx, attempts[half:], moves)...)
+			return append(l.store(ctx, attempts[:half], nil), l.store(ctx, attempts[half:], nil)...)
 		default:
 			return results
 		}
 	}
+}
+
+// withoutRefused leaves out the moves of lanes with an attempt that the database refused: they keep their lease until it
+// runs out.
+func withoutRefused(moves []gateway.LaneMove, attempts []gateway.Attempt, results []*gateway.AttemptResult) (list []gateway.LaneMove) {
+	refused := map[gateway.LaneLease]bool{}
+	for i, a := range attempts {
+		if results[i] == nil {
+			refused[gateway.LaneLease{Endpoint: a.Postback.Endpoint, Lease: a.Lease}] = true
+		}
+	}
+	for _, m := range moves {
+		if !refused[m.LaneLease] {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 // settleRecord takes note of what was recorded.
@@ -113,6 +138,9 @@ func (l *Lane) settleRecord(r recorded) {
 	i := 0
 	for _, e := range r.group {
 		if e.attempt == nil {
+			if e.move.Hasten != 0 {
+				l.came(e.lane.Endpoint)
+			}
 			if e.move.Release {
 				l.left(e.lane)
 			}
@@ -125,6 +153,7 @@ func (l *Lane) settleRecord(r recorded) {
 		switch {
 		case result == nil:
 			l.lost++
+			e.lane.leaving = true // not given back: it would be sent again at once
 			l.lose(e.lane)
 			continue
 		case result.Stale:
@@ -199,12 +228,4 @@ func (l *Lane) report(a gateway.Attempt, result gateway.AttemptResult) {
 		attrs = append(attrs, slog.Time("next_at", result.NextAt))
 	}
 	l.log.LogAttrs(context.Background(), level, event, attrs...)
-}
-
-// logExhausted tells of what was given up because nothing was sent to its endpoint for too long.
-func (l *Lane) logExhausted(counts map[gateway.Endpoint]int) {
-	for e, count := range counts {
-		l.counters.Exhausted.Add(int64(count))
-		l.log.Error("postback.exhausted", "merchant", l.slug(e), "kind", string(e.Kind), "count", count)
-	}
 }

@@ -11,7 +11,8 @@ import (
 //
 // A request to an endpoint that nothing is known of, or whose failures brought its limit down to one, is a probe. Probes of
 // endpoints that fail may take half of all slots, those of endpoints that nothing is known of a quarter. So however many
-// are dead, the others have a quarter to themselves, and newcomers don't queue behind the dead.
+// are dead, the others have a quarter to themselves, and newcomers don't queue behind the dead. The last quarter of the slots
+// is for endpoints with few requests open.
 type slots struct {
 	mu          sync.Mutex
 	most        int // open requests in all
@@ -28,6 +29,10 @@ type load struct {
 	probing     bool
 	probe       probeKind // of the open request, if probing
 }
+
+// fewOpen is how many requests an endpoint may have open when the last quarter of all slots is reached: those that answer,
+// but slowly, can't take it from all others.
+const fewOpen = 4
 
 type probeKind int
 
@@ -79,7 +84,11 @@ func (s *slots) rooms() func(gateway.Endpoint) int {
 		defer s.mu.Unlock()
 		l := s.load(e)
 		if l.limit > 1 || l.well {
-			return max(0, min(l.limit, s.perEndpoint(e))-l.open)
+			room := min(l.limit, s.perEndpoint(e)) - l.open
+			if s.open >= s.most-s.most/4 {
+				room = min(room, fewOpen-l.open)
+			}
+			return max(0, room)
 		}
 		kind := l.kind()
 		if l.open > 0 || s.probes[kind]+granted[kind] >= s.quota(kind) {

@@ -37,9 +37,9 @@ type Breaker struct {
 	Reason    string    // why it isn't closed
 	Failures  int       // scheduled probes that failed in a row, the request that opened it included
 	ChangedAt time.Time // when the state began
-	ProbeID   int64     // the postback that is probed with: the one that failed last
+	ProbeID   int64     // the postback that is probed with, 0: the one that is due longest
 	ProbeAt   time.Time // the next scheduled probe; nothing is sent before but a fresh probe
-	ProbedAt  time.Time // when the last failed request ended
+	ProbedAt  time.Time // when the last failed request ended, or later: FreshProbe before the end of the pause it asked for
 }
 
 // Probe is what a request to an endpoint that isn't closed is for.
@@ -79,6 +79,15 @@ func (e Ended) ofEndpoint() bool {
 // asks tells whether the receiver asked for a pause.
 func (e Ended) asks() bool {
 	return e.RetryAfter > 0 && (e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable)
+}
+
+// probedAt is what FreshProbe counts from: a pause that the receiver asked for holds what comes meanwhile, too. Whatever
+// comes in its beginning waits for the scheduled probe then, which mostly is at its end.
+func (e Ended) probedAt() time.Time {
+	if e.asks() {
+		return e.EndedAt.Add(max(0, min(e.RetryAfter, MaxRetryAfter)-FreshProbe))
+	}
+	return e.EndedAt
 }
 
 func (e Ended) reason() string {
@@ -153,19 +162,19 @@ func (w *Watch) probed(e Ended) (changed bool) {
 		w.Reason = e.reason()
 		return true
 	case ProbeFresh:
-		w.ProbedAt = e.EndedAt
+		w.ProbedAt = e.probedAt()
 		return true
 	}
 	return false
 }
 
-// wait sets the next scheduled probe: by the schedule of the endpoint's failures in a row, and not before the postback
-// that it is made with is due.
+// wait sets the next scheduled probe: by the schedule of the endpoint's failures in a row, with the postback that failed,
+// if that is due by then. One that the receiver answered may itself be what it refuses: then another is tried.
 func (w *Watch) wait(e Ended) {
 	w.Failures++
-	w.ProbeID, w.ProbedAt = e.PostbackID, e.EndedAt
-	w.ProbeAt = e.EndedAt.Add(Delay(w.Failures, e.RetryAfter, uint64(e.PostbackID)))
-	if e.NextAt.After(w.ProbeAt) {
-		w.ProbeAt = e.NextAt
+	w.ProbeID, w.ProbedAt = e.PostbackID, e.probedAt()
+	if !e.ofEndpoint() {
+		w.ProbeID = 0
 	}
+	w.ProbeAt = e.EndedAt.Add(Delay(w.Failures, e.RetryAfter, uint64(e.PostbackID)))
 }

@@ -44,31 +44,20 @@ func (q *Queries) DropLeases(ctx context.Context) (int64, error) {
 
 const exhaustPostbacks = `-- name: ExhaustPostbacks :many
 UPDATE postback SET state = 'exhausted', ended_at = $1
-WHERE postback.ended_at IS NULL AND postback.id = ANY(ARRAY(
-  SELECT q.id FROM postback q
-  WHERE q.state = 'pending' AND q.merchant_id = $2 AND q.kind = $3 AND q.schedule_at <= $4
-  ORDER BY q.next_at LIMIT $5
-))
+FROM json_to_recordset(CAST($3 AS json)) AS j(id bigint)
+WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.schedule_at <= $2
 RETURNING postback.id
 `
 
 type ExhaustPostbacksParams struct {
-	Now        sql.NullInt64
-	MerchantID int64
-	Kind       string
-	Before     int64
-	Most       int32
+	Now    sql.NullInt64
+	Before int64
+	Batch  Batch
 }
 
-// Gives up what has waited in a lane for longer than its schedule, so many at once.
+// Gives up those of the postbacks that still wait for longer than their schedule.
 func (q *Queries) ExhaustPostbacks(ctx context.Context, arg ExhaustPostbacksParams) ([]int64, error) {
-	rows, err := q.db.QueryContext(ctx, exhaustPostbacks,
-		arg.Now,
-		arg.MerchantID,
-		arg.Kind,
-		arg.Before,
-		arg.Most,
-	)
+	rows, err := q.db.QueryContext(ctx, exhaustPostbacks, arg.Now, arg.Before, arg.Batch)
 	if err != nil {
 		return nil, err
 	}
@@ -226,6 +215,23 @@ func (q *Queries) GetProbe(ctx context.Context, arg GetProbeParams) (GetProbeRow
 		&i.ScheduleTries,
 	)
 	return i, err
+}
+
+const hastenPostbacks = `-- name: HastenPostbacks :exec
+UPDATE postback SET next_at = $1
+FROM json_to_recordset(CAST($2 AS json)) AS j(id bigint)
+WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.next_at > $1
+`
+
+type HastenPostbacksParams struct {
+	Now   int64
+	Batch Batch
+}
+
+// Has postbacks that still wait be due now.
+func (q *Queries) HastenPostbacks(ctx context.Context, arg HastenPostbacksParams) error {
+	_, err := q.db.ExecContext(ctx, hastenPostbacks, arg.Now, arg.Batch)
+	return err
 }
 
 const insertPostbackAttempts = `-- name: InsertPostbackAttempts :exec
@@ -457,6 +463,49 @@ func (q *Queries) ListLanes(ctx context.Context, freshBefore int64) ([]ListLanes
 	return items, nil
 }
 
+const listOverduePostbacks = `-- name: ListOverduePostbacks :many
+SELECT q.id FROM postback q
+WHERE q.state = 'pending' AND q.merchant_id = $1 AND q.kind = $2 AND q.schedule_at <= $3
+ORDER BY q.next_at LIMIT $4
+`
+
+type ListOverduePostbacksParams struct {
+	MerchantID int64
+	Kind       string
+	Before     int64
+	Most       int32
+}
+
+// What has waited in a lane for longer than its schedule. It may look through all that waits there, so nobody who writes
+// should have to wait for it.
+func (q *Queries) ListOverduePostbacks(ctx context.Context, arg ListOverduePostbacksParams) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, listOverduePostbacks,
+		arg.MerchantID,
+		arg.Kind,
+		arg.Before,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockFreeLane = `-- name: LockFreeLane :one
 SELECT e.merchant_id, e.kind FROM endpoint e
 WHERE e.merchant_id = $1 AND e.kind = $2 AND e.state <> 'closed' AND e.lease_until <= $3
@@ -524,23 +573,27 @@ func (q *Queries) LockLanes(ctx context.Context, batch Batch) ([]LockLanesRow, e
 const moveLanes = `-- name: MoveLanes :exec
 UPDATE endpoint SET state = j.state, reason = j.reason, failures = j.failures, changed_at = j.changed_at,
   probe_id = j.probe_id, probe_at = j.probe_at, probed_at = j.probed_at
-FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, state text, reason text, failures smallint, changed_at bigint, probe_id bigint, probe_at bigint, probed_at bigint)
-WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoint.state <> 'paused'
+FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, from_changed_at bigint, state text, reason text, failures smallint, changed_at bigint, probe_id bigint, probe_at bigint, probed_at bigint)
+WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoint.state <> 'paused' AND endpoint.changed_at = j.from_changed_at
 `
 
-// What became of breakers. Only a person ends a pause.
+// What became of breakers since from_changed_at. Only a person ends a pause, and what a person did meanwhile stays.
 func (q *Queries) MoveLanes(ctx context.Context, batch Batch) error {
 	_, err := q.db.ExecContext(ctx, moveLanes, batch)
 	return err
 }
 
 const recordPostbacks = `-- name: RecordPostbacks :many
-UPDATE postback SET state = j.state, attempts = j.number, next_at = j.next_at, ended_at = j.ended_at
-FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, state text, next_at bigint, ended_at bigint)
+UPDATE postback SET attempts = j.number,
+  state = CASE WHEN j.state = 'delivered' OR postback.schedule_at = j.schedule_at THEN j.state ELSE postback.state END,
+  next_at = CASE WHEN j.state = 'delivered' OR postback.schedule_at = j.schedule_at THEN j.next_at ELSE postback.next_at END,
+  ended_at = CASE WHEN j.state = 'delivered' OR postback.schedule_at = j.schedule_at THEN j.ended_at END
+FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, number smallint, state text, next_at bigint, ended_at bigint, schedule_at bigint)
 WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.attempts = j.number - 1
 RETURNING postback.id
 `
 
+// One that was replayed meanwhile has begun a new schedule: a failed attempt of the old one is counted and moves nothing.
 func (q *Queries) RecordPostbacks(ctx context.Context, batch Batch) ([]int64, error) {
 	rows, err := q.db.QueryContext(ctx, recordPostbacks, batch)
 	if err != nil {

@@ -90,11 +90,17 @@ ORDER BY e.merchant_id, e.kind
 FOR UPDATE OF e;
 
 -- name: MoveLanes :exec
--- What became of breakers. Only a person ends a pause.
+-- What became of breakers since from_changed_at. Only a person ends a pause, and what a person did meanwhile stays.
 UPDATE endpoint SET state = j.state, reason = j.reason, failures = j.failures, changed_at = j.changed_at,
   probe_id = j.probe_id, probe_at = j.probe_at, probed_at = j.probed_at
-FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, state text, reason text, failures smallint, changed_at bigint, probe_id bigint, probe_at bigint, probed_at bigint)
-WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoint.state <> 'paused';
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, from_changed_at bigint, state text, reason text, failures smallint, changed_at bigint, probe_id bigint, probe_at bigint, probed_at bigint)
+WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoint.state <> 'paused' AND endpoint.changed_at = j.from_changed_at;
+
+-- name: HastenPostbacks :exec
+-- Has postbacks that still wait be due now.
+UPDATE postback SET next_at = sqlc.arg(now)
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint)
+WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.next_at > sqlc.arg(now);
 
 -- name: ReleaseLanes :exec
 UPDATE endpoint SET lease = 0, lease_until = 0
@@ -102,8 +108,12 @@ FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, k
 WHERE endpoint.merchant_id = j.merchant_id AND endpoint.kind = j.kind AND endpoint.lease = j.lease;
 
 -- name: RecordPostbacks :many
-UPDATE postback SET state = j.state, attempts = j.number, next_at = j.next_at, ended_at = j.ended_at
-FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, number smallint, state text, next_at bigint, ended_at bigint)
+-- One that was replayed meanwhile has begun a new schedule: a failed attempt of the old one is counted and moves nothing.
+UPDATE postback SET attempts = j.number,
+  state = CASE WHEN j.state = 'delivered' OR postback.schedule_at = j.schedule_at THEN j.state ELSE postback.state END,
+  next_at = CASE WHEN j.state = 'delivered' OR postback.schedule_at = j.schedule_at THEN j.next_at ELSE postback.next_at END,
+  ended_at = CASE WHEN j.state = 'delivered' OR postback.schedule_at = j.schedule_at THEN j.ended_at END
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, number smallint, state text, next_at bigint, ended_at bigint, schedule_at bigint)
 WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.attempts = j.number - 1
 RETURNING postback.id;
 
@@ -126,14 +136,18 @@ SELECT e.merchant_id, e.kind FROM endpoint e
 WHERE e.merchant_id = sqlc.arg(merchant_id) AND e.kind = sqlc.arg(kind) AND e.state <> 'closed' AND e.lease_until <= sqlc.arg(now)
 FOR UPDATE SKIP LOCKED;
 
+-- name: ListOverduePostbacks :many
+-- What has waited in a lane for longer than its schedule. It may look through all that waits there, so nobody who writes
+-- should have to wait for it.
+SELECT q.id FROM postback q
+WHERE q.state = 'pending' AND q.merchant_id = sqlc.arg(merchant_id) AND q.kind = sqlc.arg(kind) AND q.schedule_at <= sqlc.arg(before)
+ORDER BY q.next_at LIMIT sqlc.arg(most);
+
 -- name: ExhaustPostbacks :many
--- Gives up what has waited in a lane for longer than its schedule, so many at once.
+-- Gives up those of the postbacks that still wait for longer than their schedule.
 UPDATE postback SET state = 'exhausted', ended_at = sqlc.arg(now)
-WHERE postback.ended_at IS NULL AND postback.id = ANY(ARRAY(
-  SELECT q.id FROM postback q
-  WHERE q.state = 'pending' AND q.merchant_id = sqlc.arg(merchant_id) AND q.kind = sqlc.arg(kind) AND q.schedule_at <= sqlc.arg(before)
-  ORDER BY q.next_at LIMIT sqlc.arg(most)
-))
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint)
+WHERE postback.id = j.id AND postback.ended_at IS NULL AND postback.schedule_at <= sqlc.arg(before)
 RETURNING postback.id;
 
 -- name: CountUndelivered :one
