@@ -77,8 +77,13 @@ func (l *Lane) end(e ended) {
 	l.slots.end(o.Endpoint, e.attempt.Delivered)
 	o.results++
 	l.entries = append(l.entries, entry{lane: o, attempt: &e.attempt})
-	if l.watch(o.Endpoint).End(endedRequest(e)) {
+	request := endedRequest(e)
+	if l.watch(o.Endpoint).End(request) {
 		l.moved(o)
+	}
+	if request.Probe == postback.ProbeScheduled && !request.Delivered && !request.OfEndpoint() && o.Breaker.State == postback.Open {
+		o.refused = request.PostbackID
+		l.wants(o)
 	}
 	l.ready(o)
 	l.settle(o)

@@ -41,8 +41,9 @@ type errand struct {
 // reader is a lane to be read.
 type reader struct {
 	gateway.LeasedLane
-	after gateway.Postback // the last that was read; zero: from the start
-	held  int              // postbacks that the lane holds and that may come back once more
+	after   gateway.Postback // the last that was read; zero: from the start
+	held    int              // postbacks that the lane holds and that may come back once more
+	refused int64
 }
 
 // found is what an errand brought. Only what came before err, if any, is set.
@@ -87,7 +88,8 @@ func (l *Lane) sendErrand(ctx context.Context) {
 		}
 		o.out = true
 		l.out = append(l.out, o)
-		e.have = append(e.have, reader{o.LeasedLane, o.reading.after, len(o.held)})
+		e.have = append(e.have, reader{o.LeasedLane, o.reading.after, len(o.held), o.refused})
+		o.refused = 0
 		if o.Until.Sub(now) < renewAt {
 			e.renew = append(e.renew, o.LaneLease)
 		}
@@ -177,12 +179,12 @@ func (l *Lane) read(ctx context.Context, lanes []reader) (map[gateway.Endpoint][
 	bySize := map[int][]gateway.LaneReading{}
 	for _, lane := range lanes {
 		if lane.Breaker.State != postback.Closed {
-			p, probe, err := l.config.Gateway.DueProbe(ctx, lane.LeasedLane)
+			w, err := l.readProbe(ctx, lane)
 			if err != nil {
 				return nil, nil, err
 			}
-			if probe != postback.ProbeNone {
-				list[lane.Endpoint] = []work{{p, probe}}
+			if w.probe != postback.ProbeNone {
+				list[lane.Endpoint] = []work{w}
 			}
 			continue
 		}
@@ -208,6 +210,22 @@ func (l *Lane) read(ctx context.Context, lanes []reader) (map[gateway.Endpoint][
 		}
 	}
 	return list, full, nil
+}
+
+// readProbe reads what an open lane is to be probed with.
+func (l *Lane) readProbe(ctx context.Context, lane reader) (work, error) {
+	if lane.refused == 0 {
+		p, probe, err := l.config.Gateway.DueProbe(ctx, lane.LeasedLane)
+		return work{p, probe}, err
+	}
+	// The one that was refused is due still, as far as is stored.
+	due, err := l.config.Gateway.DuePostbacks(ctx, []gateway.LaneLease{lane.LaneLease}, 2)
+	for _, p := range due {
+		if p.ID != lane.refused {
+			return work{p, postback.ProbeFresh}, err
+		}
+	}
+	return work{}, err
 }
 
 // use takes over what an errand brought.

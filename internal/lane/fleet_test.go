@@ -261,13 +261,14 @@ func (f *fleetWorld) checkReceivers() {
 // mostOfDead is how many requests all postbacks of a dead endpoint cost together. One is open at a time, as nothing was
 // ever delivered there. 410 pauses at the first. Whatever else fails by itself, one postback after the other, opens the
 // breaker after Strikes of them at the latest. From then on only the last of these is sent, which has made one of its
-// Tries: none of the others came since a probe, so none is tried afresh. After its last try, the thirteenth failure of the
-// endpoint in a row, the next probe with another is a day away, which is past the Lifetime of all.
+// Tries, and where the receiver answered, another beside it each time: it may be the one alone that is refused. None of the
+// others came since a probe, so none is tried afresh. After its last try, the thirteenth failure of the endpoint in a row,
+// the next probe with another is a day away, which is past the Lifetime of all.
 func mostOfDead(r *sim.Receiver) int {
 	if r.Name == "410" {
 		return 1
 	}
-	return postback.Strikes + postback.Tries - 1
+	return postback.Strikes + 2*(postback.Tries-1)
 }
 
 func (f *fleetWorld) of(id merchant.ID, state gateway.PostbackState) int64 {

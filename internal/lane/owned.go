@@ -21,11 +21,12 @@ type owned struct {
 	more    bool           // more is due, or may be
 	asked   bool           // an errand reads in it
 	reading reading
-	news    bool // something came while it was being given back
-	ringed  bool // in the ring or starved
-	leaving bool // given back with the next record
-	out     bool // an errand reads it or renews its lease
-	gone    bool // not owned any more
+	refused int64 // of an open lane, what a probe was just refused for: another is tried before it is given back; 0: none
+	news    bool  // something came while it was being given back
+	ringed  bool  // in the ring or starved
+	leaving bool  // given back with the next record
+	out     bool  // an errand reads it or renews its lease
+	gone    bool  // not owned any more
 }
 
 // reading is how far a lane was read, while there is more than was read at once. What comes with an earlier time

@@ -46,7 +46,8 @@ type Breaker struct {
 type Probe int
 
 // ProbeNone: the endpoint is closed. ProbeScheduled: it is made with the postback that failed last, when that is due.
-// ProbeFresh: with one that came after the last probe and was never tried.
+// ProbeFresh: with another, one that came after the last probe and was never tried, or any when the receiver refused the
+// postback of a scheduled probe: it may be that one alone which it refuses.
 const (
 	ProbeNone Probe = iota
 	ProbeScheduled
@@ -66,9 +67,9 @@ type Ended struct {
 	NextAt     time.Time     // of the postback, zero when it is exhausted
 }
 
-// ofEndpoint tells whether a failure says something of the endpoint and not of the one postback: no answer came, or one
+// OfEndpoint tells whether a failure says something of the endpoint and not of the one postback: no answer came, or one
 // that servers give for all alike.
-func (e Ended) ofEndpoint() bool {
+func (e Ended) OfEndpoint() bool {
 	switch e.Status {
 	case 0, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
@@ -132,7 +133,7 @@ func (w *Watch) End(e Ended) (changed bool) {
 	}
 	// A request that failed while others went well tells of itself only.
 	alive := w.deliveredAt.After(e.StartedAt)
-	if !e.asks() && !(e.ofEndpoint() && !alive) && len(w.strikes) < Strikes {
+	if !e.asks() && !(e.OfEndpoint() && !alive) && len(w.strikes) < Strikes {
 		return false
 	}
 	w.asked = e.asks()
@@ -169,12 +170,9 @@ func (w *Watch) probed(e Ended) (changed bool) {
 }
 
 // wait sets the next scheduled probe: by the schedule of the endpoint's failures in a row, with the postback that failed,
-// if that is due by then. One that the receiver answered may itself be what it refuses: then another is tried.
+// if that is due by then.
 func (w *Watch) wait(e Ended) {
 	w.Failures++
 	w.ProbeID, w.ProbedAt = e.PostbackID, e.probedAt()
-	if !e.ofEndpoint() {
-		w.ProbeID = 0
-	}
 	w.ProbeAt = e.EndedAt.Add(Delay(w.Failures, e.RetryAfter, uint64(e.PostbackID)))
 }

@@ -136,7 +136,7 @@ func TestPausedBreaker(t *testing.T) {
 }
 
 // Scheduled probes follow the schedule of the endpoint's failures, which never ends. They are made with the postback that
-// failed, unless the receiver answered: then it may be that one which it refuses.
+// failed.
 func TestScheduledProbes(t *testing.T) {
 	w := newWatch()
 	now := credited
@@ -165,7 +165,7 @@ func TestScheduledProbes(t *testing.T) {
 	}{
 		{"one that is due later", 2, 504, now.Add(50 * time.Hour), 2},
 		{"one that was the last try", 3, 0, time.Time{}, 3},
-		{"one that the receiver refused", 4, 500, now.Add(time.Second), 0},
+		{"one that the receiver refused", 4, 500, now.Add(time.Second), 4},
 	} {
 		w.End(Ended{PostbackID: tt.id, Probe: ProbeScheduled, StartedAt: now, EndedAt: now, Status: tt.status, NextAt: tt.next})
 		if want := now.Add(Delay(Tries-1, 0, uint64(tt.id))); w.ProbeID != tt.probe || w.ProbeAt != want {
@@ -396,7 +396,7 @@ func wrong(before, after Breaker, e Ended) string {
 		if after != before {
 			return "a fresh probe moved more than probed_at"
 		}
-	case after.ProbeID != e.PostbackID && (after.ProbeID != 0 || e.ofEndpoint()) || after.ProbedAt != e.probedAt() || after.Failures != max(1, before.Failures+1):
+	case after.ProbeID != e.PostbackID || after.ProbedAt != e.probedAt() || after.Failures != max(1, before.Failures+1):
 		return "the failure isn't counted"
 	case after.ProbeAt.Before(e.EndedAt.Add(min(e.RetryAfter, MaxRetryAfter))):
 		return "probed before it was asked for"
