@@ -143,7 +143,7 @@ func New(config Config) *Lane {
 		config: config, log: config.Logger, news: &news{signal: make(chan struct{}, 1)},
 		owned: map[gateway.Endpoint]*owned{}, hungry: map[*owned]bool{}, watches: map[gateway.Endpoint]*postback.Watch{}, limits: map[gateway.Endpoint]*rate.Limiter{}, wanted: map[gateway.Endpoint]bool{}, elsewhere: map[gateway.Endpoint]time.Time{},
 		ended: make(chan ended, config.Concurrency), found: make(chan found, 1), recorded: make(chan recorded, 1),
-		exhausted: make(chan exhausted, 1),
+		exhausted: make(chan exhausted, 1), poll: time.NewTimer(longestSleep),
 	}
 	l.slots = newSlots(config.Concurrency, l.perEndpoint)
 	if config.Rate > 0 {
@@ -174,7 +174,7 @@ func (l *Lane) Counters() *Counters { return &l.counters }
 // again.
 func (l *Lane) Run(ctx context.Context) error {
 	l.dropLeases(ctx)
-	l.poll = time.NewTimer(0)
+	l.poll.Reset(0)
 	defer l.poll.Stop()
 	timer := time.NewTimer(l.pause())
 	defer timer.Stop()
