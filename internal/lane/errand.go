@@ -33,7 +33,7 @@ const (
 type errand struct {
 	look   bool
 	wanted []gateway.Endpoint        // that something came for; not owned
-	have   []reader                  // the same
+	have   []reader                  // owned, with room
 	renew  []gateway.LaneLease       // of these, whose lease is running out
 	busy   map[gateway.Endpoint]bool // owned; nil unless it looks
 }
@@ -332,7 +332,7 @@ func (l *Lane) useLeases(f found) {
 	}
 	if f.err != nil {
 		for _, asked := range f.asked {
-			if false { // it may be stored all the same, and would keep others away
+			if l.owned[asked.Endpoint] == nil { // it may be stored all the same, and would keep others away
 				o := &owned{LeasedLane: gateway.LeasedLane{LaneLease: asked}, gone: true}
 				l.entries = append(l.entries, entry{lane: o, move: &gateway.LaneMove{LaneLease: asked, Release: true}})
 			}

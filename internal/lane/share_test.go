@@ -120,8 +120,11 @@ func TestDoubtfulLeaseIsGivenBack(t *testing.T) {
 		w.postbacks(1, 1, gateway.PostbackDeposit)
 		leased, _ := w.lease(w.g)
 		l := New(Config{Gateway: w.g, Now: w.now, Send: delivers})
-		l.errands = true
+		l.errands, l.poll = true, time.NewTimer(time.Hour)
 		l.use(w.t.Context(), found{asked: []gateway.LaneLease{leased.LaneLease}, err: errors.New("the connection was lost")})
+		if len(l.entries) != 1 {
+			w.t.Fatalf("%d entries to record", len(l.entries))
+		}
 		l.record(w.t.Context())
 		l.settleRecord(<-l.recorded)
 		if n := w.count("SELECT count(*) FROM endpoint WHERE lease <> 0"); n != 0 || len(l.owned) != 0 {
