@@ -33,7 +33,7 @@ const (
 type errand struct {
 	look   bool
 	wanted []gateway.Endpoint        // that something came for; not owned
-	have   []reader                  // the same
+	have   []reader                  // owned, with room
 	renew  []gateway.LaneLease       // of these, whose lease is running out
 	busy   map[gateway.Endpoint]bool // owned; nil unless it looks
 }

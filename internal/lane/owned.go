@@ -19,7 +19,6 @@ type owned struct {
 	open    int            // requests under way
 	results int            // that are not recorded
 	more    bool           // more is due, or may be
-	asked   bool           // an errand reads in it
 	reading reading
 	refused int64 // of an open lane, what a probe was just refused for: another is tried before it is given back; 0: none
 	news    bool  // something came while it was being given back

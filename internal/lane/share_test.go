@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -120,8 +119,11 @@ func TestDoubtfulLeaseIsGivenBack(t *testing.T) {
 		w.postbacks(1, 1, gateway.PostbackDeposit)
 		leased, _ := w.lease(w.g)
 		l := New(Config{Gateway: w.g, Now: w.now, Send: delivers})
-		l.errands = true
+		l.errands, l.poll = true, time.NewTimer(time.Hour)
 		l.use(w.t.Context(), found{asked: []gateway.LaneLease{leased.LaneLease}, err: errors.New("the connection was lost")})
+		if len(l.entries) != 1 {
+			w.t.Fatalf("%d entries to record", len(l.entries))
+		}
 		l.record(w.t.Context())
 		l.settleRecord(<-l.recorded)
 		if n := w.count("SELECT count(*) FROM endpoint WHERE lease <> 0"); n != 0 || len(l.owned) != 0 {
@@ -199,20 +201,15 @@ func TestLanesShareTheBreaker(t *testing.T) {
 // somebody holds delays a healthy endpoint.
 func TestGivingUpDelaysNobody(t *testing.T) {
 	w := newWorld(t, testkit.Postgres(t))
-	w.merchant(1, "http://dead.example/", "")
+	w.merchant(1, "http://gone.example/", "") // paused, so that no last probe keeps its lane leased
 	w.merchant(2, "http://shop.example/", "")
 	w.postbacks(20, 1, gateway.PostbackDeposit)
-	l, stop := w.start(Config{Send: func(context.Context, sender.Request) sender.Result { return noAnswer }})
-	w.eventually("the endpoint is open", func() bool { return w.count("SELECT count(*) FROM endpoint WHERE state = 'open' AND lease = 0") == 1 })
+	_, stop := w.start(Config{Send: func(context.Context, sender.Request) sender.Result { return refused(410) }})
+	w.eventually("the endpoint is paused", func() bool { return w.count("SELECT count(*) FROM endpoint WHERE state = 'paused' AND lease = 0") == 1 })
 	stop()
 	w.clock.Advance(postback.Lifetime)
 	hold := w.hold("SELECT * FROM postback WHERE id = 20 FOR UPDATE")
-	l, _ = w.start(Config{Send: func(ctx context.Context, r sender.Request) sender.Result {
-		if strings.Contains(r.URL, "dead") {
-			return noAnswer
-		}
-		return delivers(ctx, r)
-	}})
+	l, _ := w.start(Config{Send: delivers})
 	l.Wake()
 	w.eventually("it gives up", func() bool {
 		return w.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0
