@@ -53,7 +53,7 @@ func (w *world) processes(count int) (list []*Gateway, wait func()) {
 	before := others()
 	var ends []func()
 	for range count {
-		g, end := w.open(Options{Now: w.clock.Now})
+		g, end := w.open(Options{Now: w.clock.Now, LeaseNow: w.clock.Now}) // leases last as long as the race
 		list, ends = append(list, g), append(ends, end)
 	}
 	return list, func() {
