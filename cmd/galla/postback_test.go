@@ -346,7 +346,7 @@ func TestPostbackEndpoints(t *testing.T) {
 			"--ca-file": "endpoint set --merchant shop --ca-file /nowhere/x", "pin: expected": "endpoint set --merchant shop --pin x",
 			"--kind: expected one of deposit, withdrawal": "pause --merchant shop --reason x --kind both", `"reason" not set`: "pause --merchant shop",
 			"--reason: say why": "pause --merchant shop --reason=", `"merchant" not set`: "resume",
-			"at least one certificate": "endpoint set --merchant shop --ca-file " + empty,
+			"holds no certificate": "endpoint set --merchant shop --ca-file " + empty,
 		} {
 			c.fails(exitUsage, what, append([]string{"postback"}, strings.Fields(args)...)...)
 		}
