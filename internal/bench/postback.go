@@ -45,11 +45,16 @@ type PostbackOptions struct {
 	// Sustain is how long Clients activate as fast as they are answered while what they wrote is delivered; 0: not at all.
 	Sustain time.Duration
 	Clients int
+	// Fleet measures latency at Rate once more, in turns without and beside sick receivers of every kind (sim.NewFleet), each
+	// with postbacks waiting. What hangs is waited for, so that takes longer than its turns.
+	Fleet bool
 	// Database is as in Options.
 	Database string
 	// Profile, if not nil, takes a CPU profile of the last backlog's delivery.
 	Profile  io.Writer
 	Progress func(Step)
+
+	fleetKinds []string // nil: all
 }
 
 // Check says what can't be measured.
@@ -90,6 +95,12 @@ type PostbackReport struct {
 	IdleP50MS float64 `json:"idle_p50_ms"`
 	IdleP99MS float64 `json:"idle_p99_ms"`
 
+	// The same at Rate, medians of turns without and beside the fleet, which has so many kinds of sick receivers; with / without.
+	HealthyP99MS          float64 `json:"healthy_p99_ms,omitzero"`
+	HealthyP99WithFleetMS float64 `json:"healthy_p99_with_fleet_ms,omitzero"`
+	FleetRatio            float64 `json:"fleet_ratio,omitzero"`
+	FleetKinds            int     `json:"fleet_kinds,omitzero"`
+
 	// Activations over HTTP whose postbacks arrived while they went on.
 	SustainedSeconds   float64 `json:"sustained_seconds,omitzero"`
 	ActivatedPerSecond float64 `json:"activated_per_second,omitzero"`
@@ -105,8 +116,10 @@ type deliveries struct {
 	received  *received
 	receivers []*receiver
 	lane      atomic.Pointer[lane.Lane]
+	sick      sickFleet
 	orders    int64 // activated so far
 	last      int64 // id of the last postback that was written directly
+	writeEach time.Duration
 	report    PostbackReport
 }
 
@@ -115,7 +128,7 @@ func Postbacks(ctx context.Context, opts PostbackOptions) (report *PostbackRepor
 	if err := opts.Check(); err != nil {
 		return nil, err
 	}
-	d := &deliveries{opts: opts}
+	d := &deliveries{opts: opts, writeEach: firstWriteEach}
 	defer func() { err = errors.Join(err, d.base.close()) }()
 	if err := d.open(ctx); err != nil {
 		return nil, err
@@ -164,13 +177,16 @@ func (d *deliveries) open(ctx context.Context) (err error) {
 	}
 	b.later(b.engine.close)
 	d.report = PostbackReport{Simulated: true, Engine: string(b.place.engine), Endpoints: d.opts.Endpoints, Rate: d.opts.Rate}
+	if d.opts.Fleet {
+		return d.addFleet(ctx)
+	}
 	return nil
 }
 
 // capacity is more activations than a run can make.
 func (d *deliveries) capacity() int64 {
 	const fastest = 20_000 // a second
-	return 10_000 + d.opts.Rate*int64(d.opts.Duration/time.Second+1) + fastest*int64(d.opts.Sustain/time.Second)
+	return 10_000 + (2*fleetRounds+1)*d.opts.Rate*int64(d.opts.Duration/time.Second+1) + fastest*int64(d.opts.Sustain/time.Second)
 }
 
 func (d *deliveries) step(name string, length time.Duration) {
@@ -178,7 +194,11 @@ func (d *deliveries) step(name string, length time.Duration) {
 		return
 	}
 	b := &d.base
-	d.opts.Progress(Step{Name: name, Done: b.done, Length: length, Total: 3*d.opts.Duration + idleLength + d.opts.Sustain})
+	total := 3*d.opts.Duration + idleLength + d.opts.Sustain
+	if d.opts.Fleet {
+		total += 2 * fleetRounds * d.opts.Duration
+	}
+	d.opts.Progress(Step{Name: name, Done: b.done, Length: length, Total: total})
 	b.done += length
 }
 
@@ -198,6 +218,11 @@ func (d *deliveries) measure(ctx context.Context) error {
 	d.step(fmt.Sprintf("latency at %d activations/s", d.opts.Rate), d.opts.Duration)
 	if d.report.P50MS, d.report.P99MS, err = d.latency(ctx, d.opts.Rate, d.opts.Duration); err != nil {
 		return err
+	}
+	if d.opts.Fleet {
+		if err := d.besideFleet(ctx); err != nil {
+			return err
+		}
 	}
 	if d.opts.Sustain > 0 {
 		d.step("activations and their postbacks", d.opts.Sustain)
@@ -254,10 +279,12 @@ func (d *deliveries) throughput(ctx context.Context) error {
 func (d *deliveries) drain(ctx context.Context, count int64, last bool) (*measure, error) {
 	count = max(count/insertSize, 1) * insertSize
 	before := d.lane.Load().Counters().Delivered.Load()
-	due := time.Now().Add(writeTime + time.Duration(count)*writeEach)
+	writing := time.Now()
+	due := writing.Add(writeTime + time.Duration(count)*d.writeEach)
 	if err := d.backlog(ctx, count, due); err != nil {
 		return nil, err
 	}
+	d.writeEach = 2 * time.Since(writing) / time.Duration(count)
 	d.lane.Load().Wake() // it learns when they are due
 	if time.Until(due) <= 0 {
 		return nil, errors.New("the backlog took longer to write than was planned")
@@ -299,10 +326,10 @@ func (d *deliveries) backlog(ctx context.Context, count int64, due time.Time) er
 	return nil
 }
 
-// How long the writing of a backlog may take, in all and for each postback.
+// How long the writing of a backlog may take: in all, and for each postback of the first; then it is known.
 const (
-	writeTime = time.Second
-	writeEach = 200 * time.Microsecond
+	writeTime      = time.Second
+	firstWriteEach = 500 * time.Microsecond
 )
 
 // backlogIDs keeps the ids of these postbacks away from those of credits.
