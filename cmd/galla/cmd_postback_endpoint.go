@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/galla-gateway/galla/internal/gateway"
+	"github.com/galla-gateway/galla/internal/sender"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -221,6 +222,9 @@ func (a *app) endpointSet() *cobra.Command {
 			}
 			change.CA = &text
 		}
+		if err := checkTrust(caFile, change); err != nil {
+			return err
+		}
 		if change == (gateway.EndpointChange{}) {
 			return usagef("set: name at least one of --concurrency, --rate, --ca-file, --pin")
 		}
@@ -235,6 +239,23 @@ func (a *app) endpointSet() *cobra.Command {
 	f.StringVar(&caFile, "ca-file", "", `file of certificates (PEM) that may sign the endpoint's; "" for those of the system`)
 	f.StringVar(&pin, "pin", "", `SHA-256 of the public key that its certificate must have, base64; "" for any`)
 	return e.flags(c)
+}
+
+// checkTrust refuses what the sender would refuse at each postback, and writes a pin as it is stored.
+func checkTrust(caFile string, change gateway.EndpointChange) error {
+	if change.CA != nil {
+		if _, err := sender.NormalizeTrust(sender.Trust{CA: *change.CA}); err != nil {
+			return usagef("--ca-file %s: %v", caFile, err)
+		}
+	}
+	if change.Pin != nil {
+		trust, err := sender.NormalizeTrust(sender.Trust{Pin: *change.Pin})
+		if err != nil {
+			return usagef("--pin: %v", err)
+		}
+		*change.Pin = trust.Pin
+	}
+	return nil
 }
 
 // readCA reads a file of certificates; no name, no certificates.

@@ -254,7 +254,7 @@ func (l *listener) take(ctx context.Context, page galla.EventPage) error {
 	}
 	if !l.greeted {
 		l.greeted = true
-		fmt.Fprintf(l.stderr, "forwarding the events of merchant %s (%s) to %s; Ctrl-C ends it\n", page.Merchant, page.Mode, l.forwardTo)
+		fmt.Fprintf(l.stderr, "forwarding the events of merchant %s (%s) to %s; Ctrl-C ends it\n", printable(page.Merchant), printable(string(page.Mode)), l.forwardTo)
 		if page.Mode == galla.ModeLive {
 			fmt.Fprintln(l.stderr, "warning: these postbacks tell of real money, and the server delivers them as well: a receiver that shares its books with another must book each once")
 		}
@@ -330,9 +330,9 @@ func (l *listener) tell(d forwarded) error {
 	if d.Status != 0 {
 		status = strconv.Itoa(d.Status)
 	}
-	_, err := fmt.Fprintf(l.stdout, "%s  %s  %s  %s %s  %s  %s\n", l.now().Format(time.TimeOnly), d.Type, printable(d.OrderID), d.Amount, d.Currency, status, outcome)
+	_, err := fmt.Fprintf(l.stdout, "%s  %s  %s  %s %s  %s  %s\n", l.now().Format(time.TimeOnly), printable(string(d.Type)), printable(d.OrderID), printable(d.Amount), printable(d.Currency), status, outcome)
 	if err == nil && !d.Delivered {
-		_, err = fmt.Fprintf(l.stdout, "          again: galla postback listen --forward-to %s --from %s\n", l.forwardTo, d.Before)
+		_, err = fmt.Fprintf(l.stdout, "          again: galla postback listen --forward-to %s --from %s\n", l.forwardTo, printable(d.Before))
 	}
 	return err
 }

@@ -34,6 +34,7 @@ type triggered struct {
 
 func (a *app) postbackTrigger() *cobra.Command {
 	var merchant, to string
+	var trust sender.Trust // of the endpoint; another address has none
 	var s gateway.Sample
 	types := fmt.Sprintf("%s, %s or %s", galla.EventDepositOK, galla.EventWithdrawalPaid, galla.EventWithdrawalFailed)
 	c := a.verb("trigger TYPE --merchant SLUG", "Send one invented postback of a sandbox merchant, signed with its real keys", cobra.ExactArgs(1),
@@ -50,8 +51,10 @@ func (a *app) postbackTrigger() *cobra.Command {
 			}
 			if m, ok := ad.Directory().MerchantBySlug(merchant); ok && to == "" {
 				to = m.URLOf(sample.Kind)
+				settings := ad.Directory().EndpointSettings(gateway.Endpoint{MerchantID: m.ID, Kind: sample.Kind})
+				trust = sender.Trust{CA: settings.CA, Pin: settings.Pin}
 			}
-			done := a.trigger(c, ad.cfg, to, sample)
+			done := a.trigger(c, ad.cfg, to, trust, sample)
 			done.Type, done.Merchant = s.Type, merchant
 			if err := a.print(done, func(w io.Writer) { writeTriggered(w, done) }); err != nil {
 				return err
@@ -72,13 +75,13 @@ func (a *app) postbackTrigger() *cobra.Command {
 }
 
 // trigger sends the sample once, by the rules that hold for every postback.
-func (a *app) trigger(c *cobra.Command, cfg config.Config, to string, sample gateway.SamplePostback) triggered {
+func (a *app) trigger(c *cobra.Command, cfg config.Config, to string, trust sender.Trust, sample gateway.SamplePostback) triggered {
 	post := sender.New(sender.Config{Allow: cfg.PostbackAllow, Delivered: postback.Delivered, Now: a.now})
 	defer post.Close()
 	done := triggered{URL: to, Body: string(sample.Body), Header: headerOf(sample.Webhook)}
 	header := sample.Webhook.Header()
 	header.Set("Content-Type", done.Header["Content-Type"])
-	result := post.Send(c.Context(), sender.Request{URL: to, Body: sample.Body, Header: header})
+	result := post.Send(c.Context(), sender.Request{URL: to, Body: sample.Body, Header: header, Trust: trust})
 	done.Address, done.TLS, done.Duration = result.RemoteAddr, result.TLSVersion, result.Duration.String()
 	done.Status, done.Answer = result.Status, string(result.Answer)
 	done.Delivered, done.Reason = result.Delivered, reasonOf(result)

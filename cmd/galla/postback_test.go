@@ -343,10 +343,10 @@ func TestPostbackEndpoints(t *testing.T) {
 		c.fails(exitFailed, "no merchant \"nobody\"", "postback", "pause", "--merchant", "nobody", "--reason", "x")
 		for what, args := range map[string]string{
 			"name at least one of": "endpoint set --merchant shop", "expected 0 to 1000": "endpoint set --merchant shop --concurrency 1001",
-			"--ca-file": "endpoint set --merchant shop --ca-file /nowhere/x", "pin: expected": "endpoint set --merchant shop --pin x",
+			"--ca-file": "endpoint set --merchant shop --ca-file /nowhere/x", "the pin is not": "endpoint set --merchant shop --pin x",
 			"--kind: expected one of deposit, withdrawal": "pause --merchant shop --reason x --kind both", `"reason" not set`: "pause --merchant shop",
 			"--reason: say why": "pause --merchant shop --reason=", `"merchant" not set`: "resume",
-			"at least one certificate": "endpoint set --merchant shop --ca-file " + empty,
+			"holds no certificate": "endpoint set --merchant shop --ca-file " + empty,
 		} {
 			c.fails(exitUsage, what, append([]string{"postback"}, strings.Fields(args)...)...)
 		}

@@ -30,11 +30,11 @@ cmd:     cmd/galla/... -> demo instance bench sim console edge web lane gateway 
 demo:    internal/demo -> instance sim edge web lane gateway sender store rule fact keyring galla money
 instance: internal/instance -> edge web lane gateway sender store rule fact keyring galla money
 bench:   internal/bench -> sim edge web lane gateway sender store rule fact keyring galla money
-sim:     internal/sim -> gateway rule fact galla money
 console: internal/console -> web gateway store rule fact galla money
 edge:    internal/api internal/window -> web gateway rule fact keyring galla money
 web:     internal/web -> gateway rule fact keyring galla money
 lane:    internal/lane -> gateway sender rule fact galla money
+sim:     internal/sim -> gateway rule fact galla money
 gateway: internal/gateway -> store rule fact keyring galla money
 sender:  internal/sender -> galla
 store:   internal/store -> rule fact keyring galla money

@@ -178,7 +178,7 @@ func TestNumbers(t *testing.T) {
 		},
 		"docs/matching.md": {fmt.Sprintf("at most %d", deposit.MaxCorrections), fmt.Sprintf("tried %d other amounts", deposit.MaxMismatches)},
 		"docs/operations.md": {
-			fmt.Sprintf("%d is full", gateway.MaxQueue), fmt.Sprintf("leases of postbacks are taken for %.0f seconds", gateway.PostbackLease.Seconds()),
+			fmt.Sprintf("%d is full", gateway.MaxQueue), fmt.Sprintf("leases it for %.0f seconds", gateway.PostbackLease.Seconds()),
 			fmt.Sprintf("up to %d connections", store.DefaultMaxConns), fmt.Sprintf("ahead by %d,%03d,000", gateway.RestoreIDGap/1_000_000, gateway.RestoreIDGap/1000%1000),
 			fmt.Sprintf("newest %d,000 ids", gateway.PickReach/1000), fmt.Sprintf("replayed %d to a transaction", gateway.ReplayChunk),
 			fmt.Sprintf("schedule of %d attempts within %.0f hours", postback.Tries, postback.Lifetime.Hours()),
