@@ -2,6 +2,7 @@ package crash
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,9 @@ const (
 	mostVisits = 200
 	// patience bounds the wait for the last delivery: on PostgreSQL the lanes of the dead are free after 45 s.
 	patience = 2 * time.Minute
+	// recordLimit is how long a server that lives may need from a request's arrival to its record, seenLimit how long a
+	// merchant may need to see a request.
+	recordLimit, seenLimit = 3 * time.Second, time.Second
 	// A merchant fails one of failEvery messages when it comes first, and resets the connection of one of resetEvery.
 	failEvery, resetEvery = 20, 300
 )
@@ -49,7 +53,7 @@ type fleet struct {
 	calm     atomic.Bool // merchants fail nothing more
 	faults   atomic.Int64
 	refused  atomic.Int64
-	killedAt time.Time // the last
+	kills    []time.Time
 }
 
 func killSending(t *testing.T, database string, instances, merchants int) {
@@ -71,7 +75,7 @@ func killSending(t *testing.T, database string, instances, merchants int) {
 		f.receiver.wait(1+rand.N(mostVisits), patience)
 		time.Sleep(rand.N(longestAnswer)) // not at an arrival
 		slot.Swap(nil).Kill()
-		f.killedAt = time.Now()
+		f.kills = append(f.kills, time.Now())
 		slot.Store(f.galla.Serve())
 	}
 	f.calm.Store(true)
@@ -98,6 +102,14 @@ func killSending(t *testing.T, database string, instances, merchants int) {
 	if n := f.faults.Load(); n > 0 {
 		t.Errorf("servers logged %d errors", n)
 	}
+}
+
+// killedAfter tells whether a server was killed soon enough after a visit to explain that it wasn't recorded. What a dead
+// server has sent may also be seen a little later.
+func (f *fleet) killedAfter(v *visit) bool {
+	return slices.ContainsFunc(f.kills, func(kill time.Time) bool {
+		return kill.Sub(v.at) < recordLimit && v.at.Sub(kill) < seenLimit
+	})
 }
 
 // plan is how merchants answer: now and then a message fails when it comes first, but never two in a row of a merchant's
