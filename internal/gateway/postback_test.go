@@ -275,8 +275,8 @@ func TestUndelivered(t *testing.T) {
 		w.clock.Advance(time.Hour)
 		w.postbacks(3, 2, otherDeposits)
 		shops, others := w.lease(w.g, shopDeposits), w.lease(w.g, otherDeposits)
+		w.setPostback(3, fmt.Sprintf("schedule_at = %d", w.clock.Now().Add(-postback.Lifetime).UnixMicro()))
 		p := w.due(w.g, 1, others)[0]
-		p.ScheduleAt = p.ScheduleAt.Add(-postback.Lifetime)
 		w.record(w.g, []Attempt{w.delivery(w.due(w.g, 1, shops)[0], shops), w.failure(p, others)})
 		got, err := w.g.Undelivered(context.Background())
 		if err != nil || got != (Undelivered{Pending: 2, OldestAt: oldest, Exhausted: 1}) {
