@@ -53,8 +53,8 @@ redirect, refuse, or show the wrong certificate: one merchant for each kind, wit
 	flags.Int64Var(&opts.Rate, "rate", 500, "activations per second while latency is measured")
 	flags.DurationVar(&opts.Sustain, "sustain", 0, "how long clients then activate as fast as they are answered while postbacks are delivered")
 	flags.BoolVar(&opts.Fleet, "fleet", false, "measure the latency also beside sick receivers of every kind; takes ten times --duration and a minute more")
-	flags.IntVar(&opts.Clients, "clients", 64, "connections that activate at once")
-	flags.StringVar(&profile, "cpuprofile", "", "write a CPU profile of the last backlog's delivery to this file")
+	flags.IntVar(&opts.Clients, "clients", 512, "connections that activate at once")
+	flags.StringVar(&profile, "cpuprofile", "", "write a CPU profile of the last backlog's delivery, or of --sustain, to this file")
 	return c
 }
 

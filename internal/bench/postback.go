@@ -50,7 +50,7 @@ type PostbackOptions struct {
 	Fleet bool
 	// Database is as in Options.
 	Database string
-	// Profile, if not nil, takes a CPU profile of the last backlog's delivery.
+	// Profile, if not nil, takes a CPU profile of the last backlog's delivery, or of what Sustain asks for.
 	Profile  io.Writer
 	Progress func(Step)
 
@@ -290,7 +290,7 @@ func (d *deliveries) drain(ctx context.Context, count int64, last bool) (*measur
 		return nil, errors.New("the backlog took longer to write than was planned")
 	}
 	time.Sleep(time.Until(due))
-	if last && d.opts.Profile != nil {
+	if last && d.opts.Profile != nil && d.opts.Sustain == 0 {
 		if err := pprof.StartCPUProfile(d.opts.Profile); err != nil {
 			return nil, err
 		}

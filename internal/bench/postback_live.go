@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/pprof"
 	"time"
 )
 
@@ -77,7 +78,9 @@ func (d *deliveries) await(ctx context.Context, first, count int64) error {
 		switch {
 		case !d.received.at(n).IsZero():
 			n++
-		case time.Now().After(deadline) || ctx.Err() != nil:
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case time.Now().After(deadline):
 			return fmt.Errorf("the postback of order %d has not arrived", n)
 		default:
 			time.Sleep(time.Millisecond)
@@ -92,6 +95,11 @@ func (d *deliveries) sustain(ctx context.Context) error {
 	const fastest = 10_000 // a second: transfers are stored for so many
 	var end time.Time
 	sent, m, err := d.activate(ctx, d.opts.Clients, fastest*int64(d.opts.Sustain/time.Second), func(workers []worker, from *source) *measure {
+		if p := d.opts.Profile; p != nil {
+			if err := pprof.StartCPUProfile(p); err == nil {
+				defer pprof.StopCPUProfile()
+			}
+		}
 		m := closedLoop(ctx, d.opts.Sustain, workers, from)
 		end = time.Now()
 		return m

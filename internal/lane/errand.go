@@ -251,7 +251,7 @@ func (l *Lane) use(ctx context.Context, f found) {
 	}
 	l.useLeases(f)
 	l.keptOut = f.left
-	if len(f.leased) > 0 {
+	if len(f.leased) > 0 || l.running == 0 { // if all ended meanwhile, nothing else would try
 		l.tryKeptOut()
 	}
 	for _, o := range l.out {

@@ -28,7 +28,7 @@ const (
 	// renewAt is how much of its lease a lane that is sent in has left when it is renewed.
 	renewAt = 30 * time.Second
 	// recordSize bounds the attempts of one record.
-	recordSize = 250
+	recordSize = 500
 	// longestSleep is how long Run sleeps when nothing is known to come.
 	longestSleep = time.Minute
 	// elsewhereFor is how long an endpoint that could not be leased is left to who has it: that one looks for what is new.
