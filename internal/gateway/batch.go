@@ -135,7 +135,7 @@ func idsFor(items []*item) int64 { return int64(4*len(items) + 16) }
 // tryBatch runs the items in one transaction: lock, load, decide, save. At least ids of each kind are in
 // reserve. again: an earlier run may have been stored.
 func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (written []Postback, err error) {
-	if err := g.ids.fill(context.Background(), ids); err != nil {
+	if err := g.ids.fill(context.Background(), ids, batchKinds); err != nil {
 		return nil, err
 	}
 	dir := g.Directory()

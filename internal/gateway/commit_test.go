@@ -144,7 +144,7 @@ func (c *cutter) relay(client net.Conn) {
 // arm lets the next n commits be cut. Ids are reserved before, so that it is the money's commit that is cut.
 func (c *cutter) arm(t *testing.T, g *Gateway, n int64) {
 	t.Helper()
-	if err := g.ids.fill(context.Background(), 500); err != nil {
+	if err := g.ids.fill(context.Background(), 500, batchKinds); err != nil {
 		t.Fatal(err)
 	}
 	c.armed.Store(n)

@@ -61,6 +61,7 @@ type Merchant struct {
 	postbackKey keyring.Secret
 	webhooks    []datedSecret // newest first, as the next
 	linkKeys    []datedSecret
+	withdrawals []datedSecret
 	redirects   map[int]string
 	brand       merchant.Brand
 	origins     []string
@@ -187,6 +188,11 @@ func (d *Directory) Served(m *Merchant, by method.Method) bool {
 // WebhookSecrets are the merchant's live Standard Webhooks secrets, newest first.
 func (m *Merchant) WebhookSecrets(now time.Time) []string {
 	return liveOf(m.webhooks, now)
+}
+
+// WithdrawalKeys are the merchant's live keys that sign withdrawals, newest first.
+func (m *Merchant) WithdrawalKeys(now time.Time) []string {
+	return liveOf(m.withdrawals, now)
 }
 
 func liveOf(secrets []datedSecret, now time.Time) (live []string) {
@@ -332,6 +338,8 @@ func (l *loader) keyRows(ctx context.Context) error {
 			}
 		case keyWebhook:
 			m.webhooks = append(m.webhooks, datedSecret{secret, expires})
+		case keyWithdrawal:
+			m.withdrawals = append(m.withdrawals, datedSecret{secret, expires})
 		case keyRedirect:
 			m.linkKeys = append(m.linkKeys, datedSecret{secret, expires})
 		}

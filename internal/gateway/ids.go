@@ -26,10 +26,18 @@ const (
 	idEntry      idKind = "entry"
 	idTransition idKind = "transition"
 	idPostback   idKind = "postback"
+	idWithdrawal idKind = "withdrawal"
+	idAdjustment idKind = "adjustment"
 )
 
-// batchKinds are the kinds that a batch draws from inside its transaction.
-var batchKinds = []idKind{idReference, idEvidence, idTransfer, idClaim, idDeposit, idEntry, idTransition, idPostback}
+// batchKinds are the kinds that a batch draws from inside its transaction, moneyKinds those of acts outside the batches.
+var (
+	batchKinds = []idKind{idReference, idEvidence, idTransfer, idClaim, idDeposit, idEntry, idTransition, idPostback}
+	moneyKinds = []idKind{idWithdrawal, idAdjustment, idEntry, idTransition, idPostback}
+)
+
+// fewBlock is the block of kinds that people meet: their ids are written on bank statements and read out over the phone.
+const fewBlock = 100
 
 // errNeedIDs: a batch used up its reserve. It is rolled back, the reserve filled and the batch run again.
 var errNeedIDs = errors.New("id reserve used up")
@@ -74,11 +82,19 @@ func (d *drawn) next(kind idKind) int64 {
 	return id
 }
 
-// fill makes sure that each batch kind has at least want ids in reserve. It must not run inside a transaction.
-func (b *idBlocks) fill(ctx context.Context, want int64) error {
+// blockOf is how many ids of a kind are reserved at once.
+func (b *idBlocks) blockOf(kind idKind) int64 {
+	if kind == idWithdrawal || kind == idAdjustment {
+		return min(b.size, fewBlock)
+	}
+	return b.size
+}
+
+// fill makes sure that each of the kinds has at least want ids in reserve. It must not run inside a transaction.
+func (b *idBlocks) fill(ctx context.Context, want int64, kinds []idKind) error {
 	b.mu.Lock()
 	var low []idKind
-	for _, kind := range batchKinds {
+	for _, kind := range kinds {
 		if r := b.kinds[kind]; r == nil || r.end-r.next < want {
 			low = append(low, kind)
 		}
@@ -87,11 +103,10 @@ func (b *idBlocks) fill(ctx context.Context, want int64) error {
 	if len(low) == 0 {
 		return nil
 	}
-	size := max(b.size, want)
 	reserved := map[idKind]int64{}
 	err := b.store.Write(ctx, func(ctx context.Context, q *store.Queries) error {
 		for _, kind := range low {
-			next, err := q.ReserveIDs(ctx, store.ReserveIDsParams{Kind: string(kind), Size: size})
+			next, err := q.ReserveIDs(ctx, store.ReserveIDsParams{Kind: string(kind), Size: max(b.blockOf(kind), want)})
 			if err != nil {
 				return fmt.Errorf("reserve %s ids: %w", kind, err)
 			}
@@ -105,7 +120,7 @@ func (b *idBlocks) fill(ctx context.Context, want int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for kind, next := range reserved {
-		b.kinds[kind] = &idRange{next - size, next}
+		b.kinds[kind] = &idRange{next - max(b.blockOf(kind), want), next}
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ const (
 	PrefixPostbackKey   = "galla_pbk_"
 	PrefixWithdrawalKey = "galla_wdk_"
 	PrefixRedirectKey   = "galla_rdk_"
+	PrefixOperatorKey   = "galla_opr_"
 	PrefixWebhookSecret = "whsec_" // Standard Webhooks 1.0
 )
 
@@ -63,6 +64,9 @@ func NewPostbackKey() Secret { return newToken(PrefixPostbackKey) }
 
 // NewWithdrawalKey returns the private_key that signs withdrawals.
 func NewWithdrawalKey() Secret { return newToken(PrefixWithdrawalKey) }
+
+// NewOperatorKey returns what an operator proves to be one with.
+func NewOperatorKey() Secret { return newToken(PrefixOperatorKey) }
 
 // NewRedirectKey returns the key that verifies success_url and its siblings.
 func NewRedirectKey() Secret { return newToken(PrefixRedirectKey) }

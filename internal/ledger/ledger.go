@@ -12,12 +12,15 @@ import (
 // AccountKind is what a ledger account stands for.
 type AccountKind string
 
-// The kinds. The owner of Receiving and Unclaimed is a receiving account, of Merchant and Fees a merchant.
+// The kinds. The owner of Receiving and Unclaimed is a receiving account, of the others a merchant.
 const (
 	Receiving AccountKind = "receiving" // the outside: money that came in makes it negative
 	Unclaimed AccountKind = "unclaimed" // money seen that nobody has claimed yet
 	Merchant  AccountKind = "merchant"  // what we owe a merchant
 	Fees      AccountKind = "fees"      // what a merchant paid us
+	Reserved  AccountKind = "reserved"  // what is set aside for withdrawals under way
+	PaidOut   AccountKind = "paid_out"  // the outside: what withdrawals took there
+	Treasury  AccountKind = "treasury"  // the outside: what a merchant brought in or was paid out by adjustments
 )
 
 // AccountKey names a ledger account by what it stands for.
@@ -36,6 +39,9 @@ const (
 	EventTransferRevised EventKind = "transfer_revised"
 	EventDeposit         EventKind = "deposit"
 	EventDepositFee      EventKind = "deposit_fee"
+	EventWithdrawal      EventKind = "withdrawal"
+	EventWithdrawalEnd   EventKind = "withdrawal_end"
+	EventAdjustment      EventKind = "adjustment"
 )
 
 // Posting moves Amount from Source to Destination.
@@ -113,4 +119,34 @@ func Fee(credit money.Money, fee merchant.Fee) (money.Money, error) {
 		return credit, nil
 	}
 	return total, nil
+}
+
+// WithdrawalReserved books that an amount is set aside for a withdrawal: the merchant can't spend it twice.
+func WithdrawalReserved(withdrawalID int64, of merchant.ID, amount money.Money) []Posting {
+	return []Posting{{
+		Kind: EventWithdrawal, EventID: withdrawalID, Amount: amount,
+		Source: AccountKey{Merchant, int64(of), amount.Currency}, Destination: AccountKey{Reserved, int64(of), amount.Currency},
+	}}
+}
+
+// WithdrawalEnded books the one end of a withdrawal: the reserved amount left, or is the merchant's again. Both are the
+// same event, so the database takes only one of them.
+func WithdrawalEnded(withdrawalID int64, of merchant.ID, amount money.Money, paid bool) []Posting {
+	to := Merchant
+	if paid {
+		to = PaidOut
+	}
+	return []Posting{{
+		Kind: EventWithdrawalEnd, EventID: withdrawalID, Amount: amount,
+		Source: AccountKey{Reserved, int64(of), amount.Currency}, Destination: AccountKey{to, int64(of), amount.Currency},
+	}}
+}
+
+// Adjusted books money that a merchant brought in beside deposits (in), or was paid out beside withdrawals.
+func Adjusted(adjustmentID int64, of merchant.ID, amount money.Money, in bool) []Posting {
+	from, to := AccountKey{Treasury, int64(of), amount.Currency}, AccountKey{Merchant, int64(of), amount.Currency}
+	if !in {
+		from, to = to, from
+	}
+	return []Posting{{Kind: EventAdjustment, EventID: adjustmentID, Amount: amount, Source: from, Destination: to}}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -30,19 +31,20 @@ type Fee struct {
 
 // Policy is what a merchant may have otherwise than the rest. The zero value of a limit means "no limit".
 type Policy struct {
-	Mismatch     Mismatch       `json:"mismatch"`
-	WaitingLimit int            `json:"waiting_limit"` // open waiting claims per payer
-	Window       time.Duration  `json:"window"`        // how long a claim waits, and how old a payment may be
-	PaidAfter    time.Duration  `json:"paid_after"`    // how long after the claim a payment may be made
-	SMSLimit     int64          `json:"sms_limit"`     // minor units that a bank SMS alone is enough for
-	RequireOffer bool           `json:"require_offer"` // a payer must have been shown the account first
-	Minimum      int64          `json:"minimum"`
-	Maximum      int64          `json:"maximum"`
-	DailyAmount  int64          `json:"daily_amount"`
-	PayerAmount  int64          `json:"payer_daily_amount"`
-	PayerCount   int64          `json:"payer_daily_count"`
-	Fees         map[string]Fee `json:"fees,omitempty"` // by method; "*" is every other method
-	AllowIP      []netip.Prefix `json:"allow_ip,omitempty"`
+	Mismatch     Mismatch         `json:"mismatch"`
+	WaitingLimit int              `json:"waiting_limit"` // open waiting claims per payer
+	Window       time.Duration    `json:"window"`        // how long a claim waits, and how old a payment may be
+	PaidAfter    time.Duration    `json:"paid_after"`    // how long after the claim a payment may be made
+	SMSLimit     int64            `json:"sms_limit"`     // minor units that a bank SMS alone is enough for
+	RequireOffer bool             `json:"require_offer"` // a payer must have been shown the account first
+	Minimum      int64            `json:"minimum"`
+	Maximum      int64            `json:"maximum"`
+	DailyAmount  int64            `json:"daily_amount"`
+	PayerAmount  int64            `json:"payer_daily_amount"`
+	PayerCount   int64            `json:"payer_daily_count"`
+	Fees         map[string]Fee   `json:"fees,omitempty"` // by method; "*" is every other method
+	AllowIP      []netip.Prefix   `json:"allow_ip,omitempty"`
+	Withdrawal   WithdrawalPolicy `json:"withdrawal"`
 	// Of the payment window:
 	SignedLinks        bool `json:"signed_links"`        // only signed links open
 	RedirectParameters bool `json:"redirect_parameters"` // custom_transaction_id and status are appended to redirect URLs
@@ -61,6 +63,9 @@ func DefaultPolicy() Policy {
 	return Policy{
 		Mismatch: MismatchHold, WaitingLimit: DefaultWaitingLimit, Window: DefaultWindow,
 		PaidAfter: DefaultPaidAfter, SMSLimit: DefaultSMSLimit,
+		Withdrawal: WithdrawalPolicy{
+			Minimum: DefaultWithdrawalMinimum, Maximum: DefaultWithdrawalMaximum, OneLimit: DefaultWithdrawalOneLimit, Rail: RailManual,
+		},
 	}
 }
 
@@ -98,7 +103,9 @@ type setting struct {
 	show func(p Policy, c money.Currency) string
 }
 
-var settings = []setting{
+var settings = slices.Concat(depositSettings, withdrawalSettings)
+
+var depositSettings = []setting{
 	{"mismatch", "hold, credit or refuse a claim whose amount differs from the observed one",
 		func(p *Policy, v string, _ money.Currency) error {
 			switch m := Mismatch(v); m {

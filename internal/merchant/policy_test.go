@@ -15,6 +15,7 @@ import (
 
 func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	want := Policy{Mismatch: MismatchHold, WaitingLimit: 10, Window: 72 * time.Hour, PaidAfter: 10 * time.Minute, SMSLimit: 5_000_000}
+	want.Withdrawal = WithdrawalPolicy{Minimum: 1_00, Maximum: 200_000_00, OneLimit: 50_000_00, Rail: "manual"}
 	if got := DefaultPolicy(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
@@ -49,6 +50,15 @@ func TestSetAndShow(t *testing.T) {
 		{"daily_amount", "1000000", "1000000", func(p *Policy) { p.DailyAmount = 1_000_000_00 }},
 		{"payer_daily_amount", "5000", "5000", func(p *Policy) { p.PayerAmount = 5_000_00 }},
 		{"payer_daily_count", "4", "4", func(p *Policy) { p.PayerCount = 4 }},
+		{"withdrawal_minimum", "100", "100", func(p *Policy) { p.Withdrawal.Minimum = 100_00 }},
+		{"withdrawal_maximum", "0", "0", func(p *Policy) { p.Withdrawal.Maximum = 0 }},
+		{"withdrawal_daily_amount", "5000", "5000", func(p *Policy) { p.Withdrawal.DailyAmount = 5_000_00 }},
+		{"withdrawal_payee_daily_amount", "5000", "5000", func(p *Policy) { p.Withdrawal.PayeeAmount = 5_000_00 }},
+		{"withdrawal_cool_off", "24h", "24h0m0s", func(p *Policy) { p.Withdrawal.CoolOff = 24 * time.Hour }},
+		{"withdrawal_cool_off", "0s", "0s", func(p *Policy) { p.Withdrawal.CoolOff = 0 }},
+		{"withdrawal_auto_limit", "1000", "1000", func(p *Policy) { p.Withdrawal.AutoLimit = 1_000_00 }},
+		{"withdrawal_one_limit", "20000", "20000", func(p *Policy) { p.Withdrawal.OneLimit = 20_000_00 }},
+		{"withdrawal_rail", "manual", "manual", func(*Policy) {}},
 		{"fee", "1.5+2", "1.5+2", func(p *Policy) { p.Fees = map[string]Fee{"*": {15_000, 2_00}} }},
 		{"fee", "1, phone_pe:0.25+0.5", "1+0,phone_pe:0.25+0.5", func(p *Policy) {
 			p.Fees = map[string]Fee{"*": {10_000, 0}, "phone_pe": {2_500, 50}}
@@ -80,6 +90,7 @@ func TestSetRefuses(t *testing.T) {
 		{"sms_limit", "1.005"}, {"sms_limit", ""}, {"require_offer", "maybe"}, {"signed_links", "maybe"}, {"redirect_parameters", ""}, {"minimum", "1e3x"}, {"payer_daily_count", "-1"},
 		{"payer_daily_count", "1.5"}, {"fee", "x"}, {"fee", "1+-2"}, {"fee", "1+2+3"}, {"fee", "-1"}, {"fee", "101"},
 		{"allow_ip", "203.0.113.0/33"}, {"allow_ip", "example.org"}, {"colour", "red"},
+		{"withdrawal_cool_off", "-1h"}, {"withdrawal_minimum", "-1"}, {"withdrawal_rail", "sandbox"}, {"withdrawal_rail", ""},
 	} {
 		p := DefaultPolicy()
 		err := p.Set(test[0], test[1], money.INR)
@@ -126,6 +137,11 @@ func policyGenerator() *rapid.Generator[Policy] {
 			SMSLimit:     amount.Draw(t, "sms"), RequireOffer: rapid.Bool().Draw(t, "offer"),
 			Minimum: amount.Draw(t, "minimum"), Maximum: amount.Draw(t, "maximum"), DailyAmount: amount.Draw(t, "daily"),
 			PayerAmount: amount.Draw(t, "payer"), PayerCount: amount.Draw(t, "count"), Fees: map[string]Fee{},
+			Withdrawal: WithdrawalPolicy{
+				Minimum: amount.Draw(t, "smallest"), Maximum: amount.Draw(t, "largest"), DailyAmount: amount.Draw(t, "a day's"), PayeeAmount: amount.Draw(t, "payee"),
+				CoolOff: time.Duration(rapid.Int64Range(0, 8760*3600).Draw(t, "cool-off")) * time.Second, AutoLimit: amount.Draw(t, "auto"),
+				OneLimit: amount.Draw(t, "one"), Rail: RailManual,
+			},
 		}
 		for _, name := range []string{"*", "phone_pe", "paytm"} {
 			if rapid.Bool().Draw(t, name) {

@@ -1584,6 +1584,9 @@ FROM (
   UNION SELECT 'unclaimed', a.id, a.currency FROM receiving_account a
   UNION SELECT 'merchant', m.id, m.currency FROM merchant m
   UNION SELECT 'fees', m.id, m.currency FROM merchant m
+  UNION SELECT k.kind, m.id, 'INR' FROM merchant m CROSS JOIN (
+    SELECT 'merchant' AS kind UNION SELECT 'reserved' UNION SELECT 'paid_out' UNION SELECT 'treasury'
+  ) k
   UNION SELECT 'merchant', m.id, u.currency FROM merchant m JOIN (SELECT DISTINCT sandbox, currency FROM receiving_account) u ON u.sandbox = m.sandbox
   UNION SELECT 'fees', m.id, u.currency FROM merchant m JOIN (SELECT DISTINCT sandbox, currency FROM receiving_account) u ON u.sandbox = m.sandbox
 ) n

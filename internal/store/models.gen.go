@@ -8,6 +8,20 @@ import (
 	"database/sql"
 )
 
+type Adjustment struct {
+	ID         int64
+	MerchantID int64
+	Kind       string
+	Amount     int64
+	Currency   string
+	Reason     string
+	State      string
+	MadeBy     int64
+	CheckedBy  sql.NullInt64
+	CreatedAt  int64
+	DecidedAt  sql.NullInt64
+}
+
 type Assignment struct {
 	MerchantID   int64
 	Payer        string
@@ -18,6 +32,16 @@ type Assignment struct {
 	FirstShownAt int64
 	AssignedAt   int64
 	Reason       string
+}
+
+type AuditLog struct {
+	Seq     int64
+	At      int64
+	Actor   string
+	Act     string
+	Subject string
+	Detail  string
+	Hash    []byte
 }
 
 type Claim struct {
@@ -126,6 +150,14 @@ type MerchantKey struct {
 type MerchantOrigin struct {
 	MerchantID int64
 	Origin     string
+}
+
+type Operator struct {
+	ID        int64
+	Name      string
+	KeyHash   []byte
+	State     string
+	CreatedAt int64
 }
 
 type Postback struct {
@@ -238,4 +270,63 @@ type Wallet struct {
 	DailyAmountLimit sql.NullInt64
 	DailyCountLimit  sql.NullInt64
 	CreatedAt        int64
+}
+
+type Withdrawal struct {
+	ID              int64
+	MerchantID      int64
+	WithdrawalID    string
+	SignedDigest    []byte
+	Test            int16
+	Payee           string
+	Method          string
+	Amount          int64
+	Currency        string
+	AccountNumber   string
+	AccountName     string
+	BankCode        string
+	BranchCode      string
+	Comment         string
+	Warning         string
+	Rail            string
+	Reference       string
+	InstructionHash string
+	Approvals       int16
+	CreatedBy       int64
+	State           string
+	Reason          string
+	Utr             string
+	RailID          string
+	ClaimedBy       int64
+	NotBefore       int64
+	CreatedAt       int64
+	SubmittedAt     sql.NullInt64
+	DecidedAt       int64
+	NextAt          sql.NullInt64
+	Asked           int16
+	Lease           int64
+}
+
+type WithdrawalAnswer struct {
+	WithdrawalID int64
+	Number       int16
+	At           int64
+	Source       string
+	Outcome      string
+	RailID       string
+	Utr          string
+	Code         string
+	Reason       string
+	Raw          []byte
+}
+
+type WithdrawalResolution struct {
+	WithdrawalID int64
+	Outcome      string
+	Utr          string
+	Proof        string
+	ProposedBy   int64
+	ProposedAt   int64
+	ConfirmedBy  sql.NullInt64
+	ConfirmedAt  sql.NullInt64
 }

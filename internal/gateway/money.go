@@ -1,0 +1,69 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/galla-gateway/galla/internal/store"
+)
+
+// idsForOne is the reserve of ids with which one act outside the batches starts.
+const idsForOne = 16
+
+// moveMoney runs one act that books money outside the batches, in a transaction of its own: f locks, reads and decides,
+// and what it adds to the batch is saved with it. ErrUnknown: it may be stored or not.
+func (g *Gateway) moveMoney(ctx context.Context, f func(b *batch) error) error {
+	if err := g.ids.fill(ctx, idsForOne, moneyKinds); err != nil {
+		return err
+	}
+	var b *batch // of the last run
+	run := func() error {
+		dir := g.Directory()
+		return g.write(ctx, func(ctx context.Context, q *store.Queries) error {
+			b = &batch{g: g, ctx: ctx, q: q, dir: dir, now: g.now(), ids: drawn{blocks: g.ids}, deltas: map[int64]*deltaRow{}}
+			if err := f(b); err != nil {
+				return err
+			}
+			if b.ids.short {
+				return errNeedIDs
+			}
+			return b.save()
+		})
+	}
+	err := run()
+	if errors.Is(err, errMissingLedgerAccount) {
+		// Who added the merchant made its ledger accounts in the same transaction.
+		if err = g.Reload(ctx); err == nil {
+			err = run()
+		}
+	}
+	switch {
+	case errors.Is(err, store.ErrAmbiguous), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrRetry):
+		return errors.Join(ErrUnknown, err)
+	case err != nil:
+		return err
+	}
+	if written := b.postbacks(); len(written) > 0 && g.opts.OnPostback != nil {
+		g.opts.OnPostback(written)
+	}
+	return nil
+}
+
+// newWebhookID names a postback for its receiver.
+func newWebhookID() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("webhook id: %w", err)
+	}
+	return webhookPrefix + id.String(), nil
+}
+
+// indiaDay is when the day began in India, whose banks pay withdrawals.
+func indiaDay(now time.Time) time.Time {
+	from, _ := bankDay(now, zoneIndia)
+	return from
+}

@@ -1,0 +1,206 @@
+package gateway
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/payout"
+	"github.com/galla-gateway/galla/internal/store"
+	"github.com/galla-gateway/galla/internal/withdrawal"
+)
+
+const (
+	// payoutLease is how long one process asks a rail about a withdrawal alone. A call ends well before.
+	payoutLease = 2 * time.Minute
+	// mostDue bounds the withdrawals of one look.
+	mostDue = 100
+	// certainAfter is how long a bank must go on saying "failed" before the money is the merchant's again: banks are known
+	// to change their mind.
+	certainAfter = time.Hour
+	// payAgainAfter is how long a bank that doesn't know a reference is given before it is told of it once more.
+	payAgainAfter = 10 * time.Minute
+)
+
+// askAgain is how long after each answer that ends nothing a rail is asked again; the last one for ever.
+var askAgain = []time.Duration{
+	5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour,
+}
+
+// Payout is a withdrawal that a rail is to be told of or asked about.
+type Payout struct {
+	ID          withdrawal.ID
+	Rail        string
+	Instruction payout.Instruction
+	RailID      string
+	Lease       int64
+	// Pay: the rail is to be told. Otherwise it is asked what became of it.
+	Pay bool
+}
+
+// DuePayouts lists the withdrawals that somebody should see to now.
+func (g *Gateway) DuePayouts(ctx context.Context) ([]withdrawal.ID, error) {
+	rows, err := g.store.Read().ListDueWithdrawals(ctx, store.ListDueWithdrawalsParams{
+		Now: sql.NullInt64{Int64: g.now().UnixMicro(), Valid: true}, Rows: mostDue,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list due withdrawals: %w", err)
+	}
+	ids := make([]withdrawal.ID, len(rows))
+	for i, row := range rows {
+		ids[i] = withdrawal.ID(row.ID)
+	}
+	return ids, nil
+}
+
+// BeginPayout takes one for this process. What is to be paid is stored as submitted before it returns, and so before any
+// bank hears of it (invariant W-5). ok is false when there is nothing to do any more.
+func (g *Gateway) BeginPayout(ctx context.Context, id withdrawal.ID) (p Payout, ok bool, err error) {
+	err = g.actWithdrawal(ctx, id, func(b *batch, row *store.Withdrawal) error {
+		ok = false
+		state := withdrawal.State(row.State)
+		if !row.NextAt.Valid || row.NextAt.Int64 > b.now.UnixMicro() || state.Ended() {
+			return nil
+		}
+		if state == withdrawal.Created { // its cool-off is over
+			return b.approveIfEnough(row, actorRules)
+		}
+		if row.Rail == merchant.RailManual {
+			return fmt.Errorf("withdrawal %d of rail %s is due for a teller", id, row.Rail)
+		}
+		fromLease := row.Lease
+		row.NextAt = sql.NullInt64{Int64: b.now.Add(payoutLease).UnixMicro(), Valid: true}
+		p = Payout{ID: id, Rail: row.Rail, Instruction: instructionOf(*row), RailID: row.RailID, Lease: 1 + rand.Int64N(1<<62)}
+		ok = true
+		if state == withdrawal.Approved {
+			p.Pay = true
+			if err := b.moveWithdrawal(row, withdrawal.Submitted, actorRules, ""); err != nil {
+				return err
+			}
+			state, fromLease = withdrawal.Submitted, row.Lease
+		}
+		row.Lease = p.Lease
+		return b.saveWithdrawal(row, state, fromLease)
+	})
+	return p, ok && err == nil, err
+}
+
+// RecordPayout stores what a rail answered, whoever asked, and what follows. An answer under an old lease is as true as any.
+func (g *Gateway) RecordPayout(ctx context.Context, id withdrawal.ID, source string, lease int64, a payout.Answer) (state withdrawal.State, err error) {
+	a = a.Clip()
+	record := func(a payout.Answer) error {
+		return g.actWithdrawal(ctx, id, func(b *batch, row *store.Withdrawal) error {
+			err := b.recordAnswer(row, source, lease, a)
+			state = withdrawal.State(row.State)
+			return err
+		})
+	}
+	err = record(a)
+	if errors.Is(err, store.ErrUnique) && a.UTR != "" {
+		// Another withdrawal has this number as its proof. One of both is wrong, and nobody can tell which.
+		g.log.LogAttrs(ctx, slog.LevelError, "withdrawal.utr_twice", slog.Int64("withdrawal", int64(id)), slog.String("utr", a.UTR))
+		a.Outcome, a.Reason, a.UTR = payout.Unknown, "the bank's number "+a.UTR+" is the proof of another withdrawal", ""
+		err = record(a)
+	}
+	return state, err
+}
+
+func (b *batch) recordAnswer(row *store.Withdrawal, source string, lease int64, a payout.Answer) error {
+	if err := b.keepAnswer(row, source, a); err != nil {
+		return err
+	}
+	state := withdrawal.State(row.State)
+	if a.RailID != "" && row.RailID == "" {
+		row.RailID = a.RailID
+	}
+	switch {
+	case state.Ended():
+		b.contradicted(row, a)
+		return nil
+	case a.Outcome == payout.Paid:
+		row.Utr = a.UTR
+		return b.moveWithdrawal(row, withdrawal.Paid, source, a.Code)
+	case a.Outcome == payout.Failed:
+		return b.recordFailure(row, source, lease, a)
+	case state == withdrawal.Failed:
+		// What had failed is doubtful now: it must be certain anew.
+		row.DecidedAt = b.now.UnixMicro()
+	case state == withdrawal.Submitted && a.Outcome != payout.Sent:
+		b.schedule(row, lease)
+		return b.moveWithdrawal(row, withdrawal.Unknown, source, a.Reason)
+	}
+	from, fromLease := state, row.Lease
+	b.schedule(row, lease)
+	return b.saveWithdrawal(row, from, fromLease)
+}
+
+// recordFailure takes a bank's word that no money left. It is certain once the bank has said so for long enough.
+func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64, a payout.Answer) error {
+	state := withdrawal.State(row.State)
+	fromLease := row.Lease
+	if state != withdrawal.Failed {
+		row.Asked = 0
+		b.schedule(row, lease)
+		if err := b.moveWithdrawal(row, withdrawal.Failed, source, a.Code+" "+a.Reason); err != nil {
+			return err
+		}
+		if row.Rail != merchant.RailSandbox {
+			return nil
+		}
+	} else if since := fromMicro(row.DecidedAt); row.Rail != merchant.RailSandbox && b.now.Sub(since) < certainAfter {
+		b.schedule(row, lease)
+		return b.saveWithdrawal(row, state, fromLease)
+	}
+	return b.moveWithdrawal(row, withdrawal.Refunded, source, a.Code+" "+a.Reason)
+}
+
+// schedule says when the rail is asked next. Who isn't the present owner leaves that to the owner.
+func (b *batch) schedule(row *store.Withdrawal, lease int64) {
+	if row.Lease != lease && row.Lease != 0 {
+		return
+	}
+	pause := askAgain[min(int(row.Asked), len(askAgain)-1)]
+	if int(row.Asked) < len(askAgain) {
+		row.Asked++
+	}
+	row.Lease, row.NextAt = 0, sql.NullInt64{Int64: b.now.Add(pause).UnixMicro(), Valid: true}
+}
+
+// contradicted alarms when a bank says of a withdrawal that has ended what can't be undone by itself.
+func (b *batch) contradicted(row *store.Withdrawal, a payout.Answer) {
+	paid := withdrawal.State(row.State) == withdrawal.Paid
+	if a.Outcome == payout.Paid && !paid || a.Outcome == payout.Failed && paid {
+		b.g.log.LogAttrs(b.ctx, slog.LevelError, "withdrawal.contradicted", slog.Int64("withdrawal", row.ID), slog.String("state", row.State),
+			slog.String("outcome", string(a.Outcome)), slog.String("code", a.Code))
+	}
+}
+
+// keepAnswer stores an answer as it came.
+func (b *batch) keepAnswer(row *store.Withdrawal, source string, a payout.Answer) error {
+	raw := a.Raw
+	if raw == nil {
+		raw = []byte{}
+	}
+	err := b.q.InsertAnswer(b.ctx, store.InsertAnswerParams{
+		WithdrawalID: row.ID, At: b.now.UnixMicro(), Source: source, Outcome: string(a.Outcome), RailID: a.RailID, Utr: a.UTR, Code: a.Code, Reason: a.Reason, Raw: raw,
+	})
+	if err != nil {
+		return fmt.Errorf("store answer: %w", err)
+	}
+	return nil
+}
+
+// PayAgain reports whether a rail that says that it has nothing of a withdrawal is to be told of it once more, by the same
+// reference: what was sent must have arrived by now, or never will.
+func (g *Gateway) PayAgain(ctx context.Context, id withdrawal.ID) (bool, error) {
+	row, err := g.store.Read().GetWithdrawal(ctx, int64(id))
+	if err != nil {
+		return false, fmt.Errorf("read withdrawal: %w", err)
+	}
+	return row.SubmittedAt.Valid && g.now().Sub(fromMicro(row.SubmittedAt.Int64)) >= payAgainAfter, nil
+}

@@ -1,0 +1,149 @@
+-- Withdrawals: one at a time, each in a transaction that holds the row of its merchant's ledger account, so that no two
+-- can spend the same balance.
+
+-- name: LockLedgerAccount :one
+-- The row of an account, held until the transaction ends. What was booked on it is read by statements after this one.
+SELECT id FROM ledger_account WHERE id = sqlc.arg(id) FOR UPDATE;
+
+-- name: GetAvailable :one
+SELECT CAST(a.balance + COALESCE((SELECT sum(d.amount) FROM balance_delta d WHERE d.account_id = a.id), 0) AS bigint) AS balance
+FROM ledger_account a WHERE a.id = sqlc.arg(id);
+
+-- name: FindWithdrawal :one
+SELECT * FROM withdrawal WHERE merchant_id = sqlc.arg(merchant_id) AND withdrawal_id = sqlc.arg(withdrawal_id);
+
+-- name: FindSignedWithdrawal :one
+SELECT * FROM withdrawal WHERE merchant_id = sqlc.arg(merchant_id) AND signed_digest = sqlc.arg(signed_digest);
+
+-- name: GetWithdrawal :one
+SELECT * FROM withdrawal WHERE id = sqlc.arg(id);
+
+-- name: LockWithdrawal :one
+SELECT * FROM withdrawal WHERE id = sqlc.arg(id) FOR UPDATE;
+
+-- name: SumWithdrawals :one
+-- What a merchant took since a time; what never left, or came back, doesn't count.
+SELECT CAST(COALESCE(sum(w.amount), 0) AS bigint) AS amount FROM withdrawal w
+WHERE w.merchant_id = sqlc.arg(merchant_id) AND w.created_at >= sqlc.arg(since) AND w.test = 0
+  AND w.state NOT IN ('refused', 'cancelled', 'refunded');
+
+-- name: SumPayeeWithdrawals :one
+SELECT CAST(COALESCE(sum(w.amount), 0) AS bigint) AS amount FROM withdrawal w
+WHERE w.merchant_id = sqlc.arg(merchant_id) AND w.account_number = sqlc.arg(account_number) AND w.created_at >= sqlc.arg(since) AND w.test = 0
+  AND w.state NOT IN ('refused', 'cancelled', 'refunded');
+
+-- name: GetPayeeSince :one
+SELECT CAST(COALESCE(min(w.created_at), 0) AS bigint) AS since FROM withdrawal w
+WHERE w.merchant_id = sqlc.arg(merchant_id) AND w.account_number = sqlc.arg(account_number) AND w.test = 0;
+
+-- name: InsertWithdrawal :exec
+INSERT INTO withdrawal (
+  id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code,
+  branch_code, comment, warning, rail, reference, instruction_hash, approvals, state, not_before, created_at, decided_at
+) VALUES (
+  sqlc.arg(id), sqlc.arg(merchant_id), sqlc.arg(withdrawal_id), sqlc.arg(signed_digest), sqlc.arg(test), sqlc.arg(payee), sqlc.arg(method),
+  sqlc.arg(amount), sqlc.arg(currency), sqlc.arg(account_number), sqlc.arg(account_name), sqlc.arg(bank_code), sqlc.arg(branch_code),
+  sqlc.arg(comment), sqlc.arg(warning), sqlc.arg(rail), sqlc.arg(reference), sqlc.arg(instruction_hash), sqlc.arg(approvals),
+  sqlc.arg(state), sqlc.arg(not_before), sqlc.arg(created_at), sqlc.arg(decided_at)
+);
+
+-- name: MoveWithdrawal :execrows
+-- The move that the caller decided on; none if somebody else moved it since. One goes to a bank only with all its approvals,
+-- each of just what the bank is told.
+UPDATE withdrawal SET state = sqlc.arg(state), reason = sqlc.arg(reason), utr = sqlc.arg(utr), rail_id = sqlc.arg(rail_id),
+  claimed_by = sqlc.arg(claimed_by), submitted_at = sqlc.arg(submitted_at), decided_at = sqlc.arg(decided_at), next_at = sqlc.arg(next_at),
+  asked = sqlc.arg(asked), lease = sqlc.arg(lease)
+WHERE withdrawal.id = sqlc.arg(id) AND withdrawal.state = sqlc.arg(from_state) AND withdrawal.lease = sqlc.arg(from_lease)
+  AND (sqlc.arg(state) NOT IN ('approved', 'submitted') OR withdrawal.approvals <= (
+    SELECT count(*) FROM withdrawal_approval a
+    WHERE a.withdrawal_id = withdrawal.id AND a.instruction_hash = withdrawal.instruction_hash
+  ));
+
+-- name: InsertApproval :execrows
+INSERT INTO withdrawal_approval (withdrawal_id, operator_id, instruction_hash, created_by, at)
+VALUES (sqlc.arg(withdrawal_id), sqlc.arg(operator_id), sqlc.arg(instruction_hash), sqlc.arg(created_by), sqlc.arg(at))
+ON CONFLICT (withdrawal_id, operator_id) DO NOTHING;
+
+-- name: ListApprovals :many
+SELECT a.*, o.name FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
+WHERE a.withdrawal_id = sqlc.arg(withdrawal_id) ORDER BY a.at, a.operator_id;
+
+-- name: InsertAnswer :exec
+INSERT INTO withdrawal_answer (withdrawal_id, number, at, source, outcome, rail_id, utr, code, reason, raw)
+SELECT sqlc.arg(withdrawal_id), COALESCE((SELECT max(a.number) FROM withdrawal_answer a WHERE a.withdrawal_id = sqlc.arg(withdrawal_id)), 0) + 1,
+  sqlc.arg(at), sqlc.arg(source), sqlc.arg(outcome), sqlc.arg(rail_id), sqlc.arg(utr), sqlc.arg(code), sqlc.arg(reason), sqlc.arg(raw);
+
+-- name: ListAnswers :many
+SELECT * FROM withdrawal_answer WHERE withdrawal_id = sqlc.arg(withdrawal_id) ORDER BY number;
+
+-- name: ListWithdrawals :many
+SELECT w.*, m.slug FROM withdrawal w JOIN merchant m ON m.id = w.merchant_id
+WHERE w.id < sqlc.arg(before)
+  AND (CAST(sqlc.arg(state) AS text) = '' OR w.state = CAST(sqlc.arg(state) AS text))
+  AND (CAST(sqlc.arg(merchant_id) AS bigint) = 0 OR w.merchant_id = CAST(sqlc.arg(merchant_id) AS bigint))
+ORDER BY w.id DESC LIMIT CAST(sqlc.arg(rows) AS bigint);
+
+-- name: ListWithdrawalsAfter :many
+SELECT * FROM withdrawal WHERE merchant_id = sqlc.arg(merchant_id) AND id > sqlc.arg(after) ORDER BY id LIMIT CAST(sqlc.arg(rows) AS bigint);
+
+-- name: ListDueWithdrawals :many
+-- Those that a rail is to be told of or asked about.
+SELECT w.* FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= sqlc.arg(now) ORDER BY w.next_at LIMIT CAST(sqlc.arg(rows) AS bigint);
+
+-- name: InsertResolution :exec
+INSERT INTO withdrawal_resolution (withdrawal_id, outcome, utr, proof, proposed_by, proposed_at)
+VALUES (sqlc.arg(withdrawal_id), sqlc.arg(outcome), sqlc.arg(utr), sqlc.arg(proof), sqlc.arg(proposed_by), sqlc.arg(proposed_at));
+
+-- name: ReplaceResolution :execrows
+UPDATE withdrawal_resolution SET outcome = sqlc.arg(outcome), utr = sqlc.arg(utr), proof = sqlc.arg(proof), proposed_by = sqlc.arg(proposed_by),
+  proposed_at = sqlc.arg(proposed_at)
+WHERE withdrawal_id = sqlc.arg(withdrawal_id) AND confirmed_by IS NULL;
+
+-- name: ConfirmResolution :execrows
+UPDATE withdrawal_resolution SET confirmed_by = sqlc.arg(confirmed_by), confirmed_at = sqlc.arg(confirmed_at)
+WHERE withdrawal_id = sqlc.arg(withdrawal_id) AND confirmed_by IS NULL AND proposed_by <> sqlc.arg(confirmed_by);
+
+-- name: GetResolution :one
+SELECT * FROM withdrawal_resolution WHERE withdrawal_id = sqlc.arg(withdrawal_id);
+
+-- name: InsertOperator :exec
+INSERT INTO operator (id, name, key_hash, state, created_at)
+VALUES (sqlc.arg(id), sqlc.arg(name), sqlc.arg(key_hash), 'active', sqlc.arg(created_at));
+
+-- name: ListOperators :many
+SELECT * FROM operator ORDER BY id;
+
+-- name: SetOperatorState :execrows
+UPDATE operator SET state = sqlc.arg(state) WHERE name = sqlc.arg(name);
+
+-- name: LockAuditHead :one
+SELECT seq, hash FROM audit_head WHERE id = 1 FOR UPDATE;
+
+-- name: SetAuditHead :exec
+UPDATE audit_head SET seq = sqlc.arg(seq), hash = sqlc.arg(hash) WHERE id = 1;
+
+-- name: GetAuditHead :one
+SELECT seq, hash FROM audit_head WHERE id = 1;
+
+-- name: InsertAuditLog :exec
+INSERT INTO audit_log (seq, at, actor, act, subject, detail, hash)
+VALUES (sqlc.arg(seq), sqlc.arg(at), sqlc.arg(actor), sqlc.arg(act), sqlc.arg(subject), sqlc.arg(detail), sqlc.arg(hash));
+
+-- name: ListAuditLog :many
+SELECT * FROM audit_log WHERE seq > sqlc.arg(after) ORDER BY seq LIMIT CAST(sqlc.arg(rows) AS bigint);
+
+-- name: InsertAdjustment :exec
+INSERT INTO adjustment (id, merchant_id, kind, amount, currency, reason, state, made_by, created_at)
+VALUES (sqlc.arg(id), sqlc.arg(merchant_id), sqlc.arg(kind), sqlc.arg(amount), sqlc.arg(currency), sqlc.arg(reason), 'proposed', sqlc.arg(made_by), sqlc.arg(created_at));
+
+-- name: GetAdjustment :one
+SELECT * FROM adjustment WHERE id = sqlc.arg(id);
+
+-- name: DecideAdjustment :execrows
+UPDATE adjustment SET state = sqlc.arg(state), checked_by = sqlc.arg(checked_by), decided_at = sqlc.arg(decided_at)
+WHERE id = sqlc.arg(id) AND state = 'proposed';
+
+-- name: ListAdjustments :many
+SELECT a.*, m.slug FROM adjustment a JOIN merchant m ON m.id = a.merchant_id
+WHERE a.id < sqlc.arg(before) AND (CAST(sqlc.arg(state) AS text) = '' OR a.state = CAST(sqlc.arg(state) AS text))
+ORDER BY a.id DESC LIMIT CAST(sqlc.arg(rows) AS bigint);
