@@ -49,8 +49,20 @@ func (g *Gateway) change(ctx context.Context, f func(context.Context, *store.Que
 	return g.Reload(ctx)
 }
 
+// completeLedger adds the ledger accounts that a newer version has and those before it hadn't.
+func (g *Gateway) completeLedger(ctx context.Context) error {
+	missing, err := g.store.Read().ListMissingLedgerAccounts(ctx)
+	if err != nil {
+		return fmt.Errorf("list ledger accounts: %w", err)
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return g.write(ctx, ensureLedger)
+}
+
 // ensureLedger adds the ledger accounts that merchants and receiving accounts lack: receiving and unclaimed for every
-// account; for every merchant its balance and its fees in each currency that it can be paid in.
+// account; for every merchant its balance and its fees in each currency that it can be paid in, and what withdrawals need.
 func ensureLedger(ctx context.Context, q *store.Queries) error {
 	missing, err := q.ListMissingLedgerAccounts(ctx)
 	if err != nil {

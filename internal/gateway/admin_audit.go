@@ -8,6 +8,7 @@ import (
 
 	"github.com/galla-gateway/galla/internal/deposit"
 	"github.com/galla-gateway/galla/internal/store"
+	"github.com/galla-gateway/galla/internal/withdrawal"
 	"github.com/galla-gateway/galla/money"
 )
 
@@ -73,7 +74,9 @@ func Audit(ctx context.Context, q *store.Queries, progress func(done, total int6
 		{ID: "C-1", What: "each transfer, number and claim is credited at most once"},
 		{ID: "C-2", What: "each credit has its accepted claim, its transfer and its entry, and none of these is without a credit"},
 		{ID: "C-3", What: "each order has one current claim"},
-		{ID: "P-1", What: "each credit has its postback, which says the same, and no postback is without a credit"},
+		{ID: "P-1", What: "each credit and each ended withdrawal has its postback, which says the same, and no postback is without one"},
+		{ID: "W-1", What: "each withdrawal that has ended gave its money one way: out, or back to the merchant; none that hasn't did"},
+		{ID: "W-4", What: "each withdrawal has its money reserved, and all its approvals before a bank heard of it"},
 		{ID: "feed", What: "each postback is one event in its merchant's feed, or waits for its position; positions have no gaps"},
 	}}
 	for i := range a.checks {
@@ -83,13 +86,13 @@ func Audit(ctx context.Context, q *store.Queries, progress func(done, total int6
 	if err != nil {
 		return AuditReport{}, fmt.Errorf("audit: %w", err)
 	}
-	a.total = ranges.Entries + ranges.Deposits + ranges.Claims + ranges.Transfers + 2*ranges.Postbacks
+	a.total = ranges.Entries + ranges.Deposits + ranges.Claims + ranges.Transfers + ranges.Withdrawals + 2*ranges.Postbacks
 	for _, pass := range []struct {
 		last int64
 		look func(after, until int64) error
 	}{
 		{ranges.Entries, a.postings}, {ranges.Deposits, a.deposits}, {ranges.Claims, a.claims},
-		{ranges.Transfers, a.transfers}, {ranges.Postbacks, a.postbacks}, {ranges.Postbacks, a.events},
+		{ranges.Transfers, a.transfers}, {ranges.Withdrawals, a.withdrawals}, {ranges.Postbacks, a.postbacks}, {ranges.Postbacks, a.events},
 	} {
 		if err := a.pass(pass.last, pass.look); err != nil {
 			return AuditReport{}, fmt.Errorf("audit: %w", err)
@@ -215,7 +218,10 @@ func (a *audit) transfers(after, until int64) error {
 func (a *audit) postbacks(after, until int64) error {
 	rows, err := a.q.AuditPostbacks(a.ctx, store.AuditPostbacksParams{After: after, Until: until})
 	for _, p := range rows {
-		if p.Kind == "deposit" {
+		switch PostbackKind(p.Kind) {
+		case PostbackWithdrawal:
+			a.expect("P-1", withdrawal.State(p.WithdrawalState).Ended(), "postback %d tells of withdrawal %d, which is %q", p.ID, p.SubjectID, p.WithdrawalState)
+		case PostbackDeposit:
 			a.expect("P-1", p.DepositID != 0, "postback %d tells of deposit %d, which isn't there", p.ID, p.SubjectID)
 		}
 	}

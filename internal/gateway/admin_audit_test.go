@@ -59,6 +59,22 @@ func (w *world) business() {
 	reversal.Outcome, reversal.Reason = evidence.Reversal, evidence.ReasonReversal
 	w.wantEvidence(reversal, EvidenceRefused, evidence.ReasonReversal)
 	w.observe(w.credit("321302038127", "5"))
+	w.payOut()
+}
+
+// payOut makes a withdrawal that is paid, one that is refused and one that is open.
+func (w *world) payOut() {
+	w.t.Helper()
+	ctx := context.Background()
+	maker, _ := w.fund("shop", 1000)
+	paid, refused := w.take("w-1", 100), w.take("w-2", 200)
+	w.take("w-3", 300)
+	_, err := w.g.ApproveWithdrawal(ctx, maker, paid, "")
+	w.must(err)
+	_, err = w.g.ClaimWithdrawal(ctx, maker, paid, false)
+	w.must(err)
+	w.must(w.g.SettleWithdrawal(ctx, maker, paid, true, "412345678901", ""))
+	w.must(w.g.RefuseWithdrawal(ctx, maker, refused, "looks like fraud"))
 }
 
 func TestAuditOfSoundBooks(t *testing.T) {
@@ -106,10 +122,18 @@ func TestAuditFinds(t *testing.T) {
 		{"a credit whose claim is refused", "UPDATE claim SET state = 'refused' WHERE state = 'accepted'", []string{"C-2"}},
 		{"a credit to another merchant than the claim's", "UPDATE deposit SET merchant_id = 2 WHERE id = " + first, []string{"books", "C-2", "P-1"}},
 		{"a lost deposit", "DELETE FROM deposit WHERE id = " + first, []string{"books", "C-2", "P-1"}},
-		{"a lost postback", "DELETE FROM postback WHERE subject_id = " + first, []string{"P-1"}},
-		{"a postback of another amount", "UPDATE postback SET body = replace(body, '\"amount\":500', '\"amount\":501')", []string{"P-1"}},
+		{"a lost postback", "DELETE FROM postback WHERE kind = 'deposit' AND subject_id = " + first, []string{"P-1"}},
+		{"a postback of another amount", "UPDATE postback SET body = replace(body, '\"amount\":500', '\"amount\":501') WHERE kind = 'deposit'", []string{"P-1"}},
 		{"a postback of another order", "UPDATE postback SET body = replace(body, '\"o1\"', '\"o2\"')", []string{"P-1"}},
-		{"a postback that is no JSON", "UPDATE postback SET body = 'x' WHERE subject_id = " + first, []string{"P-1"}},
+		{"a postback that is no JSON", "UPDATE postback SET body = 'x' WHERE kind = 'deposit' AND subject_id = " + first, []string{"P-1"}},
+		{"a paid withdrawal that came back", "UPDATE withdrawal SET state = 'refunded' WHERE state = 'paid'", []string{"P-1", "W-1", "books"}},
+		{"a withdrawal of another amount", "UPDATE withdrawal SET amount = amount + 1 WHERE state = 'paid'", []string{"P-1", "W-1", "W-4", "books"}},
+		{"a withdrawal that was paid unapproved", "DELETE FROM withdrawal_approval", []string{"W-4"}},
+		{"an end that the books don't have", "UPDATE withdrawal SET state = 'refused' WHERE state = 'created'", []string{"P-1", "W-1", "books"}},
+		{"an end that isn't one any more", "UPDATE withdrawal SET state = 'created' WHERE state = 'refused'", []string{"P-1", "W-1", "books"}},
+		{"a lost postback of a withdrawal", "DELETE FROM postback WHERE kind = 'withdrawal' AND body LIKE '%\"withdrawal_status\":1%'", []string{"P-1"}},
+		{"a postback of another proof", "UPDATE withdrawal SET utr = '999999999999' WHERE state = 'paid'", []string{"P-1"}},
+		{"a top-up that wasn't booked", "UPDATE adjustment SET amount = amount + 1", []string{"books"}},
 		{"an order without a current claim", "UPDATE claim SET superseded_by = 777 WHERE state = 'held'", []string{"C-3"}},
 	}
 	eachWorld(t, func(w *world) {

@@ -119,7 +119,7 @@ func (w *world) seed() {
 		}
 		ledgerID := int64(0)
 		for owner := int64(1); owner <= 3; owner++ {
-			for _, kind := range []string{"receiving", "unclaimed", "merchant", "fees"} {
+			for _, kind := range []string{"receiving", "unclaimed", "merchant", "fees", "reserved", "paid_out", "treasury"} {
 				ledgerID++
 				if err := q.EnsureLedgerAccount(ctx, store.EnsureLedgerAccountParams{ID: ledgerID, Kind: kind, OwnerID: owner, Currency: "INR"}); err != nil {
 					return err

@@ -93,6 +93,9 @@ func Open(ctx context.Context, s *store.Store, keys *keyring.Keyring, opts Optio
 	if err := g.checkInstallation(ctx); err != nil {
 		return nil, err
 	}
+	if err := g.completeLedger(ctx); err != nil {
+		return nil, err
+	}
 	if err := g.Reload(ctx); err != nil {
 		return nil, err
 	}

@@ -22,7 +22,19 @@ LEFT JOIN (
   SELECT 'unclaimed', account_id, currency, sum(amount) FROM transfer
   WHERE state IN ('observed', 'quarantined', 'internal') GROUP BY account_id, currency
   UNION ALL
-  SELECT 'merchant', merchant_id, currency, sum(amount - fee) FROM deposit GROUP BY merchant_id, currency
+  SELECT 'merchant', m.merchant_id, m.currency, sum(m.amount) FROM (
+    SELECT merchant_id, currency, amount - fee AS amount FROM deposit
+    UNION ALL SELECT merchant_id, currency, -amount FROM withdrawal WHERE test = 0 AND state NOT IN ('refused', 'cancelled', 'refunded')
+    UNION ALL SELECT merchant_id, currency, CASE WHEN kind = 'topup' THEN amount ELSE -amount END FROM adjustment WHERE state = 'booked'
+  ) m GROUP BY m.merchant_id, m.currency
+  UNION ALL
+  SELECT 'reserved', merchant_id, currency, sum(amount) FROM withdrawal
+  WHERE test = 0 AND state IN ('created', 'approved', 'submitted', 'unknown', 'failed') GROUP BY merchant_id, currency
+  UNION ALL
+  SELECT 'paid_out', merchant_id, currency, sum(amount) FROM withdrawal WHERE test = 0 AND state = 'paid' GROUP BY merchant_id, currency
+  UNION ALL
+  SELECT 'treasury', merchant_id, currency, sum(CASE WHEN kind = 'topup' THEN -amount ELSE amount END) FROM adjustment
+  WHERE state = 'booked' GROUP BY merchant_id, currency
   UNION ALL
   SELECT 'fees', merchant_id, currency, sum(fee) FROM deposit GROUP BY merchant_id, currency
 ) x ON x.kind = a.kind AND x.owner_id = a.owner_id AND x.currency = a.currency
@@ -272,8 +284,8 @@ func (q *Queries) AuditDeposits(ctx context.Context, arg AuditDepositsParams) ([
 }
 
 const auditPostbacks = `-- name: AuditPostbacks :many
-SELECT b.id, b.kind, b.subject_id, CAST(COALESCE(d.id, 0) AS bigint) AS deposit_id
-FROM postback b LEFT JOIN deposit d ON d.id = b.subject_id
+SELECT b.id, b.kind, b.subject_id, CAST(COALESCE(d.id, 0) AS bigint) AS deposit_id, CAST(COALESCE(w.state, '') AS text) AS withdrawal_state
+FROM postback b LEFT JOIN deposit d ON d.id = b.subject_id LEFT JOIN withdrawal w ON w.id = b.subject_id AND b.kind = 'withdrawal'
 WHERE b.id > $1 AND b.id <= $2
 `
 
@@ -283,10 +295,11 @@ type AuditPostbacksParams struct {
 }
 
 type AuditPostbacksRow struct {
-	ID        int64
-	Kind      string
-	SubjectID int64
-	DepositID int64
+	ID              int64
+	Kind            string
+	SubjectID       int64
+	DepositID       int64
+	WithdrawalState string
 }
 
 func (q *Queries) AuditPostbacks(ctx context.Context, arg AuditPostbacksParams) ([]AuditPostbacksRow, error) {
@@ -303,6 +316,7 @@ func (q *Queries) AuditPostbacks(ctx context.Context, arg AuditPostbacksParams) 
 			&i.Kind,
 			&i.SubjectID,
 			&i.DepositID,
+			&i.WithdrawalState,
 		); err != nil {
 			return nil, err
 		}
@@ -392,15 +406,17 @@ SELECT CAST(COALESCE((SELECT max(id) FROM claim), 0) AS bigint) AS claims,
        CAST(COALESCE((SELECT max(id) FROM transfer), 0) AS bigint) AS transfers,
        CAST(COALESCE((SELECT max(id) FROM deposit), 0) AS bigint) AS deposits,
        CAST(COALESCE((SELECT max(entry_id) FROM posting), 0) AS bigint) AS entries,
-       CAST(COALESCE((SELECT max(id) FROM postback), 0) AS bigint) AS postbacks
+       CAST(COALESCE((SELECT max(id) FROM postback), 0) AS bigint) AS postbacks,
+       CAST(COALESCE((SELECT max(id) FROM withdrawal), 0) AS bigint) AS withdrawals
 `
 
 type AuditRangesRow struct {
-	Claims    int64
-	Transfers int64
-	Deposits  int64
-	Entries   int64
-	Postbacks int64
+	Claims      int64
+	Transfers   int64
+	Deposits    int64
+	Entries     int64
+	Postbacks   int64
+	Withdrawals int64
 }
 
 func (q *Queries) AuditRanges(ctx context.Context) (AuditRangesRow, error) {
@@ -412,6 +428,7 @@ func (q *Queries) AuditRanges(ctx context.Context) (AuditRangesRow, error) {
 		&i.Deposits,
 		&i.Entries,
 		&i.Postbacks,
+		&i.Withdrawals,
 	)
 	return i, err
 }
@@ -460,6 +477,81 @@ func (q *Queries) AuditTransfers(ctx context.Context, arg AuditTransfersParams) 
 			&i.State,
 			&i.DepositID,
 			&i.OfReference,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditWithdrawals = `-- name: AuditWithdrawals :many
+SELECT w.id, w.merchant_id, w.amount, w.currency, w.test, w.state, w.utr, w.withdrawal_id, w.reference, w.approvals,
+       CAST((SELECT count(*) FROM withdrawal_approval a WHERE a.withdrawal_id = w.id AND a.instruction_hash = w.instruction_hash) AS bigint) AS approved,
+       CAST(COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'withdrawal' AND p.event_id = w.id), 0) AS bigint) AS reserved,
+       CAST(COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'withdrawal_end' AND p.event_id = w.id), 0) AS bigint) AS ended,
+       CAST(COALESCE((SELECT max(l.kind) FROM posting p JOIN ledger_account l ON l.id = p.destination_id WHERE p.kind = 'withdrawal_end' AND p.event_id = w.id), '') AS text) AS ended_to,
+       CAST(COALESCE(b.merchant_id, 0) AS bigint) AS postback_merchant, CAST(COALESCE(b.body, '') AS text) AS body
+FROM withdrawal w LEFT JOIN postback b ON b.kind = 'withdrawal' AND b.subject_id = w.id
+WHERE w.id > $1 AND w.id <= $2
+`
+
+type AuditWithdrawalsParams struct {
+	After int64
+	Until int64
+}
+
+type AuditWithdrawalsRow struct {
+	ID               int64
+	MerchantID       int64
+	Amount           int64
+	Currency         string
+	Test             int16
+	State            string
+	Utr              string
+	WithdrawalID     string
+	Reference        string
+	Approvals        int16
+	Approved         int64
+	Reserved         int64
+	Ended            int64
+	EndedTo          string
+	PostbackMerchant int64
+	Body             string
+}
+
+func (q *Queries) AuditWithdrawals(ctx context.Context, arg AuditWithdrawalsParams) ([]AuditWithdrawalsRow, error) {
+	rows, err := q.db.QueryContext(ctx, auditWithdrawals, arg.After, arg.Until)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditWithdrawalsRow
+	for rows.Next() {
+		var i AuditWithdrawalsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.MerchantID,
+			&i.Amount,
+			&i.Currency,
+			&i.Test,
+			&i.State,
+			&i.Utr,
+			&i.WithdrawalID,
+			&i.Reference,
+			&i.Approvals,
+			&i.Approved,
+			&i.Reserved,
+			&i.Ended,
+			&i.EndedTo,
+			&i.PostbackMerchant,
+			&i.Body,
 		); err != nil {
 			return nil, err
 		}

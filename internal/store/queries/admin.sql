@@ -167,7 +167,18 @@ SELECT CAST(COALESCE((SELECT max(id) FROM claim), 0) AS bigint) AS claims,
        CAST(COALESCE((SELECT max(id) FROM transfer), 0) AS bigint) AS transfers,
        CAST(COALESCE((SELECT max(id) FROM deposit), 0) AS bigint) AS deposits,
        CAST(COALESCE((SELECT max(entry_id) FROM posting), 0) AS bigint) AS entries,
-       CAST(COALESCE((SELECT max(id) FROM postback), 0) AS bigint) AS postbacks;
+       CAST(COALESCE((SELECT max(id) FROM postback), 0) AS bigint) AS postbacks,
+       CAST(COALESCE((SELECT max(id) FROM withdrawal), 0) AS bigint) AS withdrawals;
+
+-- name: AuditWithdrawals :many
+SELECT w.id, w.merchant_id, w.amount, w.currency, w.test, w.state, w.utr, w.withdrawal_id, w.reference, w.approvals,
+       CAST((SELECT count(*) FROM withdrawal_approval a WHERE a.withdrawal_id = w.id AND a.instruction_hash = w.instruction_hash) AS bigint) AS approved,
+       CAST(COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'withdrawal' AND p.event_id = w.id), 0) AS bigint) AS reserved,
+       CAST(COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'withdrawal_end' AND p.event_id = w.id), 0) AS bigint) AS ended,
+       CAST(COALESCE((SELECT max(l.kind) FROM posting p JOIN ledger_account l ON l.id = p.destination_id WHERE p.kind = 'withdrawal_end' AND p.event_id = w.id), '') AS text) AS ended_to,
+       CAST(COALESCE(b.merchant_id, 0) AS bigint) AS postback_merchant, CAST(COALESCE(b.body, '') AS text) AS body
+FROM withdrawal w LEFT JOIN postback b ON b.kind = 'withdrawal' AND b.subject_id = w.id
+WHERE w.id > sqlc.arg(after) AND w.id <= sqlc.arg(until);
 
 -- name: AuditPostings :many
 SELECT p.entry_id, p.line, p.kind, p.event_id, p.amount, p.currency,
@@ -207,7 +218,19 @@ LEFT JOIN (
   SELECT 'unclaimed', account_id, currency, sum(amount) FROM transfer
   WHERE state IN ('observed', 'quarantined', 'internal') GROUP BY account_id, currency
   UNION ALL
-  SELECT 'merchant', merchant_id, currency, sum(amount - fee) FROM deposit GROUP BY merchant_id, currency
+  SELECT 'merchant', m.merchant_id, m.currency, sum(m.amount) FROM (
+    SELECT merchant_id, currency, amount - fee AS amount FROM deposit
+    UNION ALL SELECT merchant_id, currency, -amount FROM withdrawal WHERE test = 0 AND state NOT IN ('refused', 'cancelled', 'refunded')
+    UNION ALL SELECT merchant_id, currency, CASE WHEN kind = 'topup' THEN amount ELSE -amount END FROM adjustment WHERE state = 'booked'
+  ) m GROUP BY m.merchant_id, m.currency
+  UNION ALL
+  SELECT 'reserved', merchant_id, currency, sum(amount) FROM withdrawal
+  WHERE test = 0 AND state IN ('created', 'approved', 'submitted', 'unknown', 'failed') GROUP BY merchant_id, currency
+  UNION ALL
+  SELECT 'paid_out', merchant_id, currency, sum(amount) FROM withdrawal WHERE test = 0 AND state = 'paid' GROUP BY merchant_id, currency
+  UNION ALL
+  SELECT 'treasury', merchant_id, currency, sum(CASE WHEN kind = 'topup' THEN -amount ELSE amount END) FROM adjustment
+  WHERE state = 'booked' GROUP BY merchant_id, currency
   UNION ALL
   SELECT 'fees', merchant_id, currency, sum(fee) FROM deposit GROUP BY merchant_id, currency
 ) x ON x.kind = a.kind AND x.owner_id = a.owner_id AND x.currency = a.currency
@@ -247,8 +270,8 @@ FROM transfer t LEFT JOIN deposit d ON d.transfer_id = t.id
 WHERE t.id > sqlc.arg(after) AND t.id <= sqlc.arg(until);
 
 -- name: AuditPostbacks :many
-SELECT b.id, b.kind, b.subject_id, CAST(COALESCE(d.id, 0) AS bigint) AS deposit_id
-FROM postback b LEFT JOIN deposit d ON d.id = b.subject_id
+SELECT b.id, b.kind, b.subject_id, CAST(COALESCE(d.id, 0) AS bigint) AS deposit_id, CAST(COALESCE(w.state, '') AS text) AS withdrawal_state
+FROM postback b LEFT JOIN deposit d ON d.id = b.subject_id LEFT JOIN withdrawal w ON w.id = b.subject_id AND b.kind = 'withdrawal'
 WHERE b.id > sqlc.arg(after) AND b.id <= sqlc.arg(until);
 
 -- name: EraseEvidence :exec
