@@ -110,3 +110,26 @@ func (a AvailableAnswer) AppendJSON(b []byte) []byte {
 	}
 	return append(b, "]}}"...)
 }
+
+// WithdrawalAnswer is the answer to a withdrawal request (protocol section 6): ok, or why not. With a Field the message goes
+// out as an object, that member to a list of messages.
+type WithdrawalAnswer struct {
+	Status  Status
+	Field   string // "" when no member is at fault
+	Message string
+}
+
+// AppendJSON appends the answer as it goes over the wire.
+func (a WithdrawalAnswer) AppendJSON(b []byte) []byte {
+	b = appendMember(append(b, '{'), "status", string(a.Status))
+	switch {
+	case a.Status == StatusOK:
+	case a.Field == "":
+		b = appendMember(b, "message", a.Message)
+	default:
+		b = appendName(append(appendName(b, "message"), '{'), a.Field)
+		b = appendString(append(b, '['), a.Message)
+		b = append(b, "]}"...)
+	}
+	return append(b, '}')
+}

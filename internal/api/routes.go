@@ -13,6 +13,8 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodPost, Path: "/api/v1/transaction/activate", Handler: a.adapt(a.activate)},
 		{Method: http.MethodGet, Path: "/api/v1/payment-systems/available", Handler: a.adapt(a.available)},
 
+		{Method: http.MethodPost, Path: "/v2/withdrawal/create", Handler: a.adapt(a.withdraw)},
+
 		{Method: http.MethodPost, Path: "/evidence/v1/transfers", Handler: a.adapt(a.transfers)},
 		{Method: http.MethodPost, Path: "/evidence/v1/messages", Handler: a.adapt(a.messages)},
 		{Method: http.MethodPost, Path: "/evidence/v1/forward/{token}", Handler: a.adapt(a.forward)},

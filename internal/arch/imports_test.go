@@ -23,17 +23,18 @@ const module = "github.com/galla-gateway/galla"
 // A package whose name ends in /... stands for itself and all below it. Tests of a package may import every layer below
 // its own line, and testkit. A package that isn't here fails the test: decide where it belongs and write it down.
 const picture = `
-test:    test/... -> test cmd demo instance bench sim console edge web lane gateway sender rail store rule fact keyring config galla money testkit
+test:    test/... -> test cmd demo instance bench sim console edge web lane teller gateway sender rail store rule fact keyring config galla money testkit
 tools:   scripts/... internal/arch -> testkit
 example: docs/examples/go/... -> galla money
-cmd:     cmd/galla/... -> demo instance bench sim console edge web lane gateway sender rail store rule fact keyring config galla money
-demo:    internal/demo -> instance sim edge web lane gateway sender rail store rule fact keyring galla money
-instance: internal/instance -> edge web lane gateway sender rail store rule fact keyring galla money
-bench:   internal/bench -> sim edge web lane gateway sender rail store rule fact keyring galla money
+cmd:     cmd/galla/... -> demo instance bench sim console edge web lane teller gateway sender rail store rule fact keyring config galla money
+demo:    internal/demo -> instance sim edge web lane teller gateway sender rail store rule fact keyring galla money
+instance: internal/instance -> edge web lane teller gateway sender rail store rule fact keyring galla money
+bench:   internal/bench -> sim edge web lane teller gateway sender rail store rule fact keyring galla money
 console: internal/console -> web gateway store rule fact galla money
 edge:    internal/api internal/window -> web gateway rule fact keyring galla money
 web:     internal/web -> gateway rule fact keyring galla money
 lane:    internal/lane -> gateway sender rule fact galla money
+teller:  internal/teller -> gateway rail rule fact galla money
 sim:     internal/sim -> gateway rule fact galla money
 gateway: internal/gateway -> store rule fact keyring galla money
 sender:  internal/sender -> galla

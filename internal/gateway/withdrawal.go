@@ -20,11 +20,8 @@ import (
 // 6). Later it may be meant as another one, so that it is refused instead of answered ok.
 const repeatWindow = 10 * time.Minute
 
-// Codes of refused withdrawals.
-const (
-	CodeRepeated   = "repeated"   // the id, or the signed text, was used for something else
-	CodeWithdrawal = "withdrawal" // the rules speak against it
-)
+// CodeRepeated refuses a withdrawal.
+const CodeRepeated = "repeated" // the id, or the signed text, was used for something else
 
 // WithdrawalRefusal says why a withdrawal isn't taken on. Field is the member of the request that is at fault, or
 // withdrawal.FieldBalance.
@@ -74,6 +71,9 @@ func (b *batch) takeWithdrawal(id merchant.ID, r galla.WithdrawalRequest, amount
 	}
 	if r.WithdrawalID == "" {
 		r.WithdrawalID = derivedID(digest)
+	}
+	if m.State == merchant.Paused {
+		return TakenWithdrawal{}, refuse(CodeConflict, "Withdrawals are paused")
 	}
 	verdict, warning, err := b.judgeWithdrawal(m, account, r, amount)
 	if err != nil {

@@ -18,8 +18,12 @@ import (
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/keyring"
 	"github.com/galla-gateway/galla/internal/lane"
+	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/rail"
+	"github.com/galla-gateway/galla/internal/rail/sandbox"
 	"github.com/galla-gateway/galla/internal/sender"
 	"github.com/galla-gateway/galla/internal/store"
+	"github.com/galla-gateway/galla/internal/teller"
 	"github.com/galla-gateway/galla/internal/web"
 	"github.com/galla-gateway/galla/internal/window"
 )
@@ -54,6 +58,7 @@ type Instance struct {
 
 	config Config
 	lane   *lane.Lane
+	teller *teller.Teller
 	sender *sender.Sender
 	admin  *api.Admin
 	window *window.Window
@@ -94,6 +99,9 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 		Gateway: g, Send: i.sender.Send, Now: c.Now, Logger: c.Logger, Concurrency: c.PostbackConcurrency, Rate: c.PostbackRate,
 	})
 	delivery.Store(i.lane)
+	i.teller = teller.New(teller.Config{
+		Gateway: g, Rails: map[string]rail.Rail{merchant.RailSandbox: sandbox.Rail{}}, Now: c.Now, Logger: c.Logger,
+	})
 	if err := i.listen(); err != nil {
 		g.Close()
 		return nil, err
@@ -138,10 +146,11 @@ func (i *Instance) listen() error {
 func (i *Instance) Run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
-	done := make(chan error, 4)
+	done := make(chan error, 5)
 	go func() { done <- ignoreCanceled(i.window.Run(background)) }()
 	go func() { done <- ignoreCanceled(i.Gateway.Run(background)) }()
 	go func() { done <- i.lane.Run(background) }()
+	go func() { done <- i.teller.Run(background) }()
 	go func() { done <- web.Serve(background, i.inside, i.status) }()
 
 	// A failed listener ends the instance like a signal does.
@@ -151,7 +160,7 @@ func (i *Instance) Run(ctx context.Context) error {
 	go func() { served <- web.Serve(serving, i.public, i.server) }()
 
 	var errs []error
-	running := 4
+	running := 5
 	select {
 	case <-ctx.Done():
 		i.admin.Drain()

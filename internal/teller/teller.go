@@ -1,0 +1,171 @@
+// Package teller takes approved withdrawals to their rails and asks what became of those that aren't known to have ended.
+// What is to happen, and what follows from an answer, the gateway decides; the teller only calls.
+package teller
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/gateway"
+	"github.com/galla-gateway/galla/internal/payout"
+	"github.com/galla-gateway/galla/internal/rail"
+	"github.com/galla-gateway/galla/internal/withdrawal"
+)
+
+const (
+	// lookEvery is how often due withdrawals are looked for.
+	lookEvery = time.Second
+	// callLimit is when a call ends, whatever the rail does: well within the time for which one process has a withdrawal.
+	callLimit = 45 * time.Second
+	// mostCalls bounds the calls that are open at once.
+	mostCalls = 16
+)
+
+// Config of a Teller. Gateway, Rails and Now are required.
+type Config struct {
+	Gateway *gateway.Gateway
+	Rails   map[string]rail.Rail // by name
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// Counters are running totals since start, for metrics.
+type Counters struct {
+	Calls, Faults                                 atomic.Int64
+	Paid, Failed, Sent, Unknown, Absent, Unserved atomic.Int64
+}
+
+// Teller is the work on the rails of one process. It is made by New and runs once.
+type Teller struct {
+	config   Config
+	log      *slog.Logger
+	wake     chan struct{}
+	counters Counters
+}
+
+// New returns a Teller that waits for Run.
+func New(c Config) *Teller {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Teller{config: c, log: c.Logger, wake: make(chan struct{}, 1)}
+}
+
+// Counters are the running totals.
+func (t *Teller) Counters() *Counters { return &t.counters }
+
+// Wake makes Run look now. It never blocks.
+func (t *Teller) Wake() {
+	select {
+	case t.wake <- struct{}{}:
+	default: // it is going to look anyway
+	}
+}
+
+// Run works until ctx ends; calls under way then end, and what they answered is stored.
+func (t *Teller) Run(ctx context.Context) error {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		if err := t.Turn(ctx); err != nil && ctx.Err() == nil {
+			t.counters.Faults.Add(1)
+			t.log.Error("payout.look_failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		case <-t.wake:
+		}
+	}
+}
+
+// Turn sees to all that is due now, and returns when it is done.
+func (t *Teller) Turn(ctx context.Context) error {
+	due, err := t.config.Gateway.DuePayouts(ctx)
+	if err != nil {
+		return err
+	}
+	open := make(chan struct{}, mostCalls)
+	var group sync.WaitGroup
+	defer group.Wait()
+	for _, id := range due {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case open <- struct{}{}:
+		}
+		group.Go(func() {
+			defer func() { <-open }()
+			if err := t.serve(ctx, id); err != nil {
+				t.counters.Faults.Add(1)
+				t.log.Error("payout.failed", "withdrawal", int64(id), "error", err)
+			}
+		})
+	}
+	return nil
+}
+
+// serve makes one call for a withdrawal. The intent is stored before, the answer after it, whatever ctx does meanwhile.
+func (t *Teller) serve(ctx context.Context, id withdrawal.ID) error {
+	p, ok, err := t.config.Gateway.BeginPayout(ctx, id)
+	if err != nil || !ok {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	by, known := t.config.Rails[p.Rail]
+	if !known {
+		t.counters.Unserved.Add(1)
+		_, err := t.config.Gateway.RecordPayout(ctx, id, p.Rail, p.Lease, payout.Answer{Outcome: payout.Unknown, Reason: "this server has no rail of that name"})
+		return err
+	}
+	answer, err := t.call(ctx, by, p)
+	if err != nil {
+		return err
+	}
+	t.count(answer.Outcome)
+	state, err := t.config.Gateway.RecordPayout(ctx, id, p.Rail, p.Lease, answer)
+	if err != nil {
+		return fmt.Errorf("record answer: %w", err)
+	}
+	t.log.LogAttrs(ctx, slog.LevelInfo, "payout.answered", slog.Int64("withdrawal", int64(id)), slog.String("rail", p.Rail),
+		slog.Bool("pay", p.Pay), slog.String("outcome", string(answer.Outcome)), slog.String("code", answer.Code), slog.String("state", string(state)))
+	return nil
+}
+
+func (t *Teller) call(ctx context.Context, by rail.Rail, p gateway.Payout) (payout.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	t.counters.Calls.Add(1)
+	if p.Pay {
+		return by.Pay(ctx, p.Instruction), nil
+	}
+	answer := by.Find(ctx, p.Instruction, p.RailID)
+	if answer.Outcome != payout.Absent {
+		return answer, nil
+	}
+	again, err := t.config.Gateway.PayAgain(ctx, p.ID)
+	if err != nil || !again {
+		return answer, err
+	}
+	return by.Pay(ctx, p.Instruction), nil
+}
+
+func (t *Teller) count(o payout.Outcome) {
+	switch o {
+	case payout.Paid:
+		t.counters.Paid.Add(1)
+	case payout.Failed:
+		t.counters.Failed.Add(1)
+	case payout.Sent:
+		t.counters.Sent.Add(1)
+	case payout.Absent:
+		t.counters.Absent.Add(1)
+	default:
+		t.counters.Unknown.Add(1)
+	}
+}
