@@ -31,6 +31,7 @@ var commands = []func(*app) *cobra.Command{
 	newPostback,
 	newImport,
 	newFind,
+	newIFSC,
 	newBalance,
 	newAudit,
 	newDoctor,
