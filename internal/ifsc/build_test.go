@@ -80,6 +80,7 @@ func TestBuildPackage(t *testing.T) {
 		{Code: "NONM0000007", BankCode: "NONM", KnownBank: true, KnownBranch: true},
 		{Code: "IFCS0123456", BankCode: "IFCS"},
 		{Code: "short"},
+		{Code: "HDFC1000001", BankCode: "HDFC", Bank: "HDFC Bank", KnownBank: true, IMPS: Yes}, // never made by Parse
 	} {
 		if got := table.Lookup(want.Code); got != want {
 			t.Errorf("%s:\n got %+v\nwant %+v", want.Code, got, want)

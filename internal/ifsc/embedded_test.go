@@ -1,6 +1,8 @@
 package ifsc
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -42,6 +44,31 @@ func TestEmbedded(t *testing.T) {
 				t.Errorf("%s: %s is %q, want %q in it", c.code, what, got, want)
 			}
 		}
+	}
+}
+
+// What go:generate downloads, what the NOTICE tells and what the table says of itself are one version.
+func TestNotice(t *testing.T) {
+	source, err := os.ReadFile("table.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	notice, err := os.ReadFile("NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := regexp.MustCompile(`//go:generate .* -version (\S+) -sha256 (\S+) `).FindSubmatch(source)
+	if pinned == nil {
+		t.Fatal("go:generate pins no version")
+	}
+	version, checksum := string(pinned[1]), string(pinned[2])
+	for _, part := range []string{"version " + version + ",", "ifsc-" + version + ".tgz: " + checksum + "\n", "Copyright (c)"} {
+		if !strings.Contains(string(notice), part) {
+			t.Errorf("NOTICE lacks %q", part)
+		}
+	}
+	if got := Embedded().Source(); got != "ifsc "+version {
+		t.Errorf("the table is of %s, go:generate pins %s", got, version)
 	}
 }
 
