@@ -158,16 +158,22 @@ func (a *app) apiSecret(file string) (string, error) {
 		}
 		return "", usagef("set %s to the merchant's api_secret, or name a file that holds it with --secret-file", secretVariable)
 	}
-	f, err := os.Open(file)
+	secret, err := readSecretFile(file)
 	if err != nil {
 		return "", fmt.Errorf("--secret-file: %w", err)
+	}
+	return secret, nil
+}
+
+// readSecretFile reads a file that holds one secret, without the space around it.
+func readSecretFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxSecretFile))
-	if err != nil {
-		return "", fmt.Errorf("--secret-file: %w", err)
-	}
-	return strings.TrimSpace(string(text)), nil
+	return strings.TrimSpace(string(text)), err
 }
 
 // run forwards until ctx ends, or until all is forwarded where that was asked for.

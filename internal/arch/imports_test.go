@@ -24,7 +24,7 @@ const module = "github.com/galla-gateway/galla"
 // its own line, and testkit. A package that isn't here fails the test: decide where it belongs and write it down.
 const picture = `
 test:    test/... -> test cmd demo instance bench sim console edge web lane teller gateway sender rail store rule fact keyring config galla money testkit
-tools:   scripts/... internal/arch -> testkit
+tools:   scripts/... internal/arch -> fact testkit
 example: docs/examples/go/... -> galla money
 cmd:     cmd/galla/... -> demo instance bench sim console edge web lane teller gateway sender rail store rule fact keyring config galla money
 demo:    internal/demo -> instance sim edge web lane teller gateway sender rail store rule fact keyring galla money

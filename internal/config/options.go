@@ -53,7 +53,7 @@ const (
 const prefix = "GALLA_"
 
 // otherVariables are read by others than this package.
-var otherVariables = []string{fileVariable, "GALLA_ACTOR", "GALLA_API_SECRET"}
+var otherVariables = []string{fileVariable, "GALLA_ACTOR", "GALLA_API_SECRET", "GALLA_OPERATOR_KEY", "GALLA_OPERATOR_KEY_FILE"}
 
 func find(key string) (option, bool) {
 	for _, o := range options {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla"
+	"github.com/galla-gateway/galla/internal/ifsc"
 	"github.com/galla-gateway/galla/internal/ledger"
 	"github.com/galla-gateway/galla/internal/merchant"
 	"github.com/galla-gateway/galla/internal/payout"
@@ -144,8 +145,9 @@ func (b *batch) judgeWithdrawal(m *Merchant, account int64, r galla.WithdrawalRe
 	if since != 0 {
 		f.PayeeSince = fromMicro(since)
 	}
-	warning := ""
-	return withdrawal.Judge(f), warning, nil
+	branch := ifsc.Embedded().Lookup(ifsc.Code(r.IFSC()))
+	f.NoIMPS = branch.Refused()
+	return withdrawal.Judge(f), branch.Warning(), nil
 }
 
 // railOf is the rail of a withdrawal. What isn't real never goes where money is.
