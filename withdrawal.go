@@ -148,7 +148,8 @@ type withdrawalDecoder struct {
 	request                                                                     WithdrawalRequest
 	id, system, currency, label, number, name, bank, branch, comment, signature field
 	amount, isTest                                                              string
-	details                                                                     bool // payment details with something in them
+	details                                                                     bool   // payment details with something in them
+	unknown                                                                     string // a member that there isn\'t
 }
 
 func (d *withdrawalDecoder) member(name []byte, value Value) error {
@@ -187,7 +188,10 @@ func (d *withdrawalDecoder) member(name []byte, value Value) error {
 		d.isTest = string(value.Raw)
 		return nil
 	}
-	return fieldError(clip(text), "is no member of a withdrawal: what is signed would have more than one reading.")
+	if d.unknown == "" {
+		d.unknown = clip(text)
+	}
+	return nil
 }
 
 func (d *withdrawalDecoder) bankMember(name []byte, value Value) error {
@@ -234,6 +238,8 @@ func (d *withdrawalDecoder) check() error {
 	text(&r.signature, d.signature, "signature", MaxField)
 	r.BankCode, r.BranchCode = d.bank.value, d.branch.value
 	switch {
+	case d.unknown != "":
+		return bodyError("%s is no member of a withdrawal: what is signed would have more than one reading.", d.unknown)
 	case err != nil:
 		return err
 	case r.PaymentSystem != PaymentSystemIMPS:
