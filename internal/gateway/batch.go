@@ -103,7 +103,8 @@ type batch struct {
 	otp      map[int64]int64
 	out      rows
 	failed   bool
-	again    bool // an earlier run may have been stored: its COMMIT had no answer
+	lease    int64 // stored of the withdrawal that this transaction holds
+	again    bool  // an earlier run may have been stored: its COMMIT had no answer
 }
 
 // credit is a deposit of this batch, for limits that count it before it is stored.

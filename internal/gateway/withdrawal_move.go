@@ -24,6 +24,7 @@ func (g *Gateway) actWithdrawal(ctx context.Context, id withdrawal.ID, act func(
 		if err != nil {
 			return fmt.Errorf("read withdrawal: %w", err)
 		}
+		b.lease = row.Lease
 		return act(b, &row)
 	})
 }
@@ -31,7 +32,7 @@ func (g *Gateway) actWithdrawal(ctx context.Context, id withdrawal.ID, act func(
 // moveWithdrawal gives a withdrawal that this transaction holds its next state, and books and tells what ends it. row has
 // what else is to be stored; next_at and lease are the caller's to set.
 func (b *batch) moveWithdrawal(row *store.Withdrawal, to withdrawal.State, actor, reason string) error {
-	from, fromLease := withdrawal.State(row.State), row.Lease
+	from := withdrawal.State(row.State)
 	if !withdrawal.CanMove(from, to) {
 		return refuse(CodeConflict, "withdrawal %d is %s and can't become %s", row.ID, from, to)
 	}
@@ -42,7 +43,7 @@ func (b *batch) moveWithdrawal(row *store.Withdrawal, to withdrawal.State, actor
 	case withdrawal.Refused, withdrawal.Cancelled, withdrawal.Paid, withdrawal.Refunded:
 		row.NextAt, row.Lease = sql.NullInt64{}, 0
 	}
-	if err := b.saveWithdrawal(row, from, fromLease); err != nil {
+	if err := b.saveWithdrawal(row, from); err != nil {
 		return err
 	}
 	b.logWithdrawal(row.ID, from, to, actor, reason)
@@ -60,10 +61,10 @@ func (b *batch) moveWithdrawal(row *store.Withdrawal, to withdrawal.State, actor
 
 // saveWithdrawal stores what may change of a withdrawal. Nobody else can have moved it, as its row is held; where somebody
 // has, or approvals are missing, the database refuses.
-func (b *batch) saveWithdrawal(row *store.Withdrawal, from withdrawal.State, fromLease int64) error {
+func (b *batch) saveWithdrawal(row *store.Withdrawal, from withdrawal.State) error {
 	moved, err := b.q.MoveWithdrawal(b.ctx, store.MoveWithdrawalParams{
 		State: row.State, Reason: row.Reason, Utr: row.Utr, RailID: row.RailID, ClaimedBy: row.ClaimedBy, SubmittedAt: row.SubmittedAt,
-		DecidedAt: row.DecidedAt, NextAt: row.NextAt, Asked: row.Asked, Lease: row.Lease, ID: row.ID, FromState: string(from), FromLease: fromLease,
+		DecidedAt: row.DecidedAt, NextAt: row.NextAt, Asked: row.Asked, Lease: row.Lease, ID: row.ID, FromState: string(from), FromLease: b.lease,
 	})
 	if err != nil {
 		return fmt.Errorf("move withdrawal %d: %w", row.ID, err)
@@ -71,6 +72,7 @@ func (b *batch) saveWithdrawal(row *store.Withdrawal, from withdrawal.State, fro
 	if moved != 1 {
 		return fmt.Errorf("move withdrawal %d from %s to %s: the database refuses it", row.ID, from, row.State)
 	}
+	b.lease = row.Lease
 	return nil
 }
 
@@ -95,7 +97,7 @@ func (b *batch) approveIfEnough(row *store.Withdrawal, actor string) error {
 	automatic := row.Rail != merchant.RailManual
 	if row.NotBefore > b.now.UnixMicro() { // of a cool-off; the teller comes back to it
 		row.NextAt = sql.NullInt64{Int64: row.NotBefore, Valid: true}
-		return b.saveWithdrawal(row, withdrawal.State(row.State), row.Lease)
+		return b.saveWithdrawal(row, withdrawal.State(row.State))
 	}
 	row.NextAt = sql.NullInt64{Int64: b.now.UnixMicro(), Valid: automatic}
 	return b.moveWithdrawal(row, withdrawal.Approved, actor, "")

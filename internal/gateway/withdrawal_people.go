@@ -117,7 +117,7 @@ func (g *Gateway) ClaimWithdrawal(ctx context.Context, by Operator, id withdrawa
 			return refuse(CodeConflict, "withdrawal %d is being paid by operator %d: ask them, or take it over", id, row.ClaimedBy)
 		case state == withdrawal.Submitted:
 			row.ClaimedBy = by.ID
-			if err := b.saveWithdrawal(row, state, row.Lease); err != nil {
+			if err := b.saveWithdrawal(row, state); err != nil {
 				return err
 			}
 			return b.audit(by.actor(), "withdrawal.taken_over", subjectOf(row), "")

@@ -73,7 +73,6 @@ func (g *Gateway) BeginPayout(ctx context.Context, id withdrawal.ID) (p Payout, 
 		if row.Rail == merchant.RailManual {
 			return fmt.Errorf("withdrawal %d of rail %s is due for a teller", id, row.Rail)
 		}
-		fromLease := row.Lease
 		row.NextAt = sql.NullInt64{Int64: b.now.Add(payoutLease).UnixMicro(), Valid: true}
 		p = Payout{ID: id, Rail: row.Rail, Instruction: instructionOf(*row), RailID: row.RailID, Lease: 1 + rand.Int64N(1<<62)}
 		ok = true
@@ -82,10 +81,10 @@ func (g *Gateway) BeginPayout(ctx context.Context, id withdrawal.ID) (p Payout, 
 			if err := b.moveWithdrawal(row, withdrawal.Submitted, actorRules, ""); err != nil {
 				return err
 			}
-			state, fromLease = withdrawal.Submitted, row.Lease
+			state = withdrawal.Submitted
 		}
 		row.Lease = p.Lease
-		return b.saveWithdrawal(row, state, fromLease)
+		return b.saveWithdrawal(row, state)
 	})
 	return p, ok && err == nil, err
 }
@@ -134,15 +133,13 @@ func (b *batch) recordAnswer(row *store.Withdrawal, source string, lease int64, 
 		b.schedule(row, lease)
 		return b.moveWithdrawal(row, withdrawal.Unknown, source, a.Reason)
 	}
-	from, fromLease := state, row.Lease
 	b.schedule(row, lease)
-	return b.saveWithdrawal(row, from, fromLease)
+	return b.saveWithdrawal(row, state)
 }
 
 // recordFailure takes a bank's word that no money left. It is certain once the bank has said so for long enough.
 func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64, a payout.Answer) error {
 	state := withdrawal.State(row.State)
-	fromLease := row.Lease
 	if state != withdrawal.Failed {
 		row.Asked = 0
 		b.schedule(row, lease)
@@ -154,7 +151,7 @@ func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64,
 		}
 	} else if since := fromMicro(row.DecidedAt); row.Rail != merchant.RailSandbox && b.now.Sub(since) < certainAfter {
 		b.schedule(row, lease)
-		return b.saveWithdrawal(row, state, fromLease)
+		return b.saveWithdrawal(row, state)
 	}
 	return b.moveWithdrawal(row, withdrawal.Refunded, source, a.Code+" "+a.Reason)
 }
