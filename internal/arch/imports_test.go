@@ -38,7 +38,7 @@ teller:  internal/teller -> gateway rail rule fact galla money
 sim:     internal/sim -> gateway rule fact galla money
 gateway: internal/gateway -> store rule fact keyring galla money
 sender:  internal/sender -> galla
-rail:    internal/rail/... -> fact galla money
+rail:    internal/rail/... -> rail fact galla money
 store:   internal/store -> rule fact keyring galla money
 rule:    internal/deposit internal/ledger internal/postback internal/withdrawal -> fact galla money
 fact:    internal/evidence internal/evidence/bank internal/evidence/statement internal/ifsc internal/logo internal/merchant internal/method internal/payout/... internal/wallet -> fact galla money
