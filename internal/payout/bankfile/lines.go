@@ -57,7 +57,7 @@ func (r Response) open(at io.ReaderAt, size int64) (opener, error) {
 		kind = XLSX
 	}
 	for _, other := range notTables {
-		if bytes.HasPrefix(bytes.ToLower(start), []byte(other.prefix)) {
+		if bytes.HasPrefix(start, []byte(other.prefix)) || bytes.HasPrefix(bytes.ToLower(start), []byte(other.prefix)) {
 			return nil, fmt.Errorf("%w: this is %s", ErrFile, other.name)
 		}
 	}
