@@ -7,6 +7,7 @@ import "github.com/galla-gateway/galla/internal/payout"
 // has it as text with commas, without titles, commas inside or special characters. Both documents are public as copies. Our
 // reference is field 14, the customer reference number, which the document says comes back in the reverse file. Both know N,
 // R, I and others as transaction types and are older than IMPS there: M is in the manner of later sheets, so ask the bank.
+// Accounts of HDFC itself may have to go as I with a registered beneficiary code, which Galla doesn't know.
 // The file's name must be the client code, day, month and a running number, such as ABCD2007.001.
 //
 // The reverse file has 14 columns without titles, as a public program of 2020 reads it: 4 the amount, 6 the date, 7 the

@@ -67,6 +67,10 @@ func allocated(f func()) uint64 {
 func TestReadHostileFiles(t *testing.T) {
 	const text = "Reference,Amount,Status\n"
 	spaces := strings.Repeat(" ", MaxUnzippedBytes)
+	manyParts := map[string]string{}
+	for i := range maxParts {
+		manyParts[fmt.Sprint(i)] = ""
+	}
 	for name, c := range map[string]struct {
 		content []byte
 		want    string
@@ -98,7 +102,10 @@ func TestReadHostileFiles(t *testing.T) {
 		"memory: spaces":     {zipped(t, map[string]string{"xl/worksheets/s.xml": sheetXML(titlesXML, spaces)}), "more than 262144"},
 		"bomb of rows":       {zipped(t, map[string]string{"xl/worksheets/s.xml": sheetXML(titlesXML, strings.Repeat(spaces[:200<<10]+"<row/>", 330))}), "unzipped"},
 		"memory: one text":   {zipped(t, map[string]string{"xl/sharedStrings.xml": "<sst><si><t>" + spaces + "</t></si></sst>"}), "more than 262144"},
-		"bomb of texts":      {zipped(t, map[string]string{"xl/sharedStrings.xml": strings.Repeat("<si></si>", maxShared+1)}), "more than 1048576"},
+		"bomb of texts":      {zipped(t, map[string]string{"xl/sharedStrings.xml": strings.Repeat("<si></si>", maxShared+1)}), "more than 1048576 of them"},
+		"bomb of long texts": {zipped(t, map[string]string{"xl/sharedStrings.xml": strings.Repeat("<si><t>"+spaces[:maxTextBytes]+"</t></si>", 600)}), "more than 16777216"},
+		"two of one name":    {zipped(t, map[string]string{"XL/Workbook.xml": "<workbook/>"}), "two parts"},
+		"too many parts":     {zipped(t, manyParts), "parts, and at most 1000"},
 		"bomb in the index":  {zipped(t, map[string]string{"xl/workbook.xml": "<workbook>" + strings.Repeat("<a/>", 1<<20)}), "unzipped"},
 		"too many rows XLSX": {zipped(t, map[string]string{"xl/worksheets/s.xml": sheetXML(titlesXML, strings.Repeat(dataXML(0, "G"), MaxRows+1))}), "more than 50000"},
 	} {

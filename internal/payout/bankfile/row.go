@@ -27,10 +27,11 @@ func (r Response) folded() map[string]payout.Outcome {
 }
 
 var (
-	readReference = regexp.MustCompile(`^[A-Z0-9]{1,40}$`)
+	// readReference and utrForm are matched before small letters become capitals: more than one letter becomes an S or a K.
+	readReference = regexp.MustCompile(`^[A-Za-z0-9]{1,40}$`)
 	// utrForm: the RRN of IMPS is 12 digits, a UTR of NEFT 16 and one of RTGS 22 characters; banks also give numbers of their
 	// own, such as S12345678. All have a run of digits in them, which a word hasn't.
-	utrForm    = regexp.MustCompile(`^[A-Z0-9]{6,22}$`)
+	utrForm    = regexp.MustCompile(`^[A-Za-z0-9]{6,22}$`)
 	utrDigits  = regexp.MustCompile(`[0-9]{6}`)
 	tailDigits = regexp.MustCompile(`[0-9]{4}$`)
 	currency   = regexp.MustCompile(`(?i)^(?:rs\.?|inr|₹)\s*`)
@@ -51,7 +52,7 @@ func (r rowReader) read(l line) (Row, *RowError) {
 	}
 	c := r.columns
 	reference := strings.ToUpper(at(c.reference).text)
-	if !readReference.MatchString(reference) || at(c.reference).formula {
+	if !readReference.MatchString(at(c.reference).text) || at(c.reference).formula {
 		problem.Reason = "has no reference, or none that can be ours"
 		return Row{}, problem
 	}
@@ -152,11 +153,10 @@ func decimal(text string) string {
 }
 
 func readUTR(c cell) string {
-	utr := strings.ToUpper(c.text)
-	if !utrForm.MatchString(utr) || !utrDigits.MatchString(utr) || strings.Trim(utr, "0") == "" {
+	if !utrForm.MatchString(c.text) || !utrDigits.MatchString(c.text) || strings.Trim(c.text, "0") == "" {
 		return ""
 	}
-	return utr
+	return strings.ToUpper(c.text)
 }
 
 // readTime reads a day, or a day and a time, in India; zero when it can't.

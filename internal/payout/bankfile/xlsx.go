@@ -179,7 +179,7 @@ func (b *workbook) readShared() error {
 		}
 		b.shared = append(b.shared, text)
 		if total += len(text); total > maxSharedBytes || len(b.shared) > maxShared {
-			return fmt.Errorf("more than %d, or more than %d bytes", maxShared, maxSharedBytes)
+			return fmt.Errorf("more than %d of them, or more than %d bytes", maxShared, maxSharedBytes)
 		}
 	}
 }
