@@ -124,7 +124,7 @@ func (t Template) survey(r io.ReaderAt, size int64) (map[string]sighting, opener
 		}
 		same := now
 		same.line, same.contested = first.line, first.contested
-		if first.contested == 0 && (first != same || now.unread) {
+		if first.contested == 0 && first != same {
 			first.contested = now.line
 			seen[reference] = first
 		}
