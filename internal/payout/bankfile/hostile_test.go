@@ -165,6 +165,9 @@ func TestReadSheetForms(t *testing.T) {
 				`<x:c r="B7"><x:v>1218.0999999999999</x:v></x:c><x:c r="C7" t="inlineStr"><x:is><x:t><![CDATA[paid]]></x:t></x:is></x:c></x:row>` +
 				`</x:sheetData></x:worksheet>`,
 		},
+		"a formula that says Amount": {"xl/worksheets/s.xml": sheetXML(
+			strings.Replace(titlesXML, `</row>`, `<c t="str"><f>A1</f><v>Amount</v></c></row>`, 1),
+			`<row r="7"><c t="str"><v>GL1</v></c><c><v>1218.1</v></c><c t="str"><v>paid</v></c></row>`)},
 		"rooted target": {
 			"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="r1" Target="/xl/Worksheets/S.xml"/></Relationships>`,
 			"xl/worksheets/s.xml": sheetXML(titlesXML, `<row r="7"><c t="str"><v>GL1</v></c><c><v>1218.1</v></c><c t="str"><v>paid</v></c>`+
