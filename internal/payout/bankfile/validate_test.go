@@ -188,7 +188,7 @@ func TestOperatorsTemplate(t *testing.T) {
 	if got := string(write(t, tiny, CSV, testBatch(1))); got != want {
 		t.Errorf("got %q", got)
 	}
-	got := read(tiny, []byte("GL00000000001001|1218.00|OK\n"))
+	got := read(tiny, []byte("\xef\xbb\xbfGL00000000001001|1218.00|OK\n"))
 	wantRows(t, got, []string{`1 GL00000000001001 1218.00 utr= tail= paid/ code="OK" reason="" `})
 }
 
