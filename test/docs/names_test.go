@@ -112,7 +112,8 @@ func TestStates(t *testing.T) {
 
 func TestPolicySettings(t *testing.T) {
 	page := readPage(t, "docs/matching.md")
-	same(t, "policy", firstCells(page.section(t, "## Settings")), slices.Collect(maps.Keys(merchant.SettingNames())))
+	all := append(firstCells(page.section(t, "## Settings")), firstCells(readPage(t, "docs/withdrawals.md").section(t, "## Settings"))...)
+	same(t, "policy", all, slices.Collect(maps.Keys(merchant.SettingNames())))
 	defaults := merchant.DefaultPolicy().Show("INR")
 	for key, want := range map[string]string{"mismatch": "`hold`", "waiting_limit": "10", "window": "72h", "paid_after": "10m", "sms_limit": "50000"} {
 		if !strings.Contains(page.text, "| `"+key+"` | "+want+" |") || !strings.HasPrefix(defaults[key], strings.Trim(want, "`")) {
@@ -222,7 +223,7 @@ func variablesIn(t *testing.T) []string {
 }
 
 func TestSettings(t *testing.T) {
-	settings := append(variable.FindAllString(config.Sample(), -1), "GALLA_CONFIG", "GALLA_ACTOR")
+	settings := append(variable.FindAllString(config.Sample(), -1), "GALLA_CONFIG", "GALLA_ACTOR", "GALLA_OPERATOR_KEY")
 	for _, path := range []string{"README.md", "docs/config.md"} {
 		var documented []string
 		for line := range strings.Lines(readPage(t, path).text) {
