@@ -23,6 +23,7 @@ var commands = []func(*app) *cobra.Command{
 	newSource,
 	newSender,
 	newRate,
+	newRail,
 	newClaim,
 	newTransfer,
 	newWithdrawal,

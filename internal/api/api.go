@@ -5,6 +5,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"time"
@@ -23,6 +24,9 @@ type Config struct {
 	// TrustedProxies are the peers whose X-Forwarded-For and X-Forwarded-Host count.
 	TrustedProxies []netip.Prefix
 	Now            func() time.Time
+	// Hear takes a webhook of the payout rail of that name. known is false when there is no such rail; gateway.ErrUnknown asks
+	// the provider to send it again, any other error refuses it. nil: there are no rails.
+	Hear func(ctx context.Context, rail string, header http.Header, body []byte) (known bool, err error)
 }
 
 // api holds what the handlers share.

@@ -15,6 +15,8 @@ func (a *api) routes() []web.Route {
 
 		{Method: http.MethodPost, Path: "/v2/withdrawal/create", Handler: a.adapt(a.withdraw)},
 
+		{Method: http.MethodPost, Path: "/rails/v1/{rail}", Handler: a.adapt(a.railWebhook)},
+
 		{Method: http.MethodPost, Path: "/evidence/v1/transfers", Handler: a.adapt(a.transfers)},
 		{Method: http.MethodPost, Path: "/evidence/v1/messages", Handler: a.adapt(a.messages)},
 		{Method: http.MethodPost, Path: "/evidence/v1/forward/{token}", Handler: a.adapt(a.forward)},

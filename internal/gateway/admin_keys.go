@@ -164,6 +164,9 @@ func (g *Gateway) Reseal(ctx context.Context) (Resealed, error) {
 			if err := g.resealTokens(ctx, q, &step); err != nil {
 				return err
 			}
+			if err := g.resealRails(ctx, q, &step); err != nil {
+				return err
+			}
 			if step == (Resealed{}) {
 				return q.SetKeyCheck(ctx, nullString(g.keys().CheckValue()))
 			}

@@ -202,6 +202,9 @@ func (g *Gateway) SetMerchant(ctx context.Context, slug string, settings []Setti
 				return refuse(CodeInvalid, "fee: there is no method %q", name)
 			}
 		}
+		if name := policy.Withdrawal.Rail; name != merchant.RailManual && g.Directory().rails[name].Name == "" {
+			return refuse(CodeInvalid, "withdrawal_rail: there is no rail %q: galla rail list shows them, %s is by hand", name, merchant.RailManual)
+		}
 		row.Policy = policy.JSON()
 		return nil
 	})

@@ -51,6 +51,7 @@ type Directory struct {
 	rates      map[[2]money.Currency]money.Rate
 	own        map[ownWallet]bool // our wallets: money from them is internal
 	endpoints  map[Endpoint]EndpointSettings
+	rails      map[string]Rail
 	hash       func(purpose, secret string) [][32]byte
 }
 
@@ -260,7 +261,7 @@ func loadDirectory(ctx context.Context, q *store.Queries, keys *keyring.Keyring)
 		merchants: map[merchant.ID]*Merchant{}, bySlug: map[string]*Merchant{}, byDomain: map[string]*Merchant{},
 		apiSecrets: map[[32]byte]apiSecret{}, accounts: map[wallet.AccountID]*account{}, wallets: map[wallet.ID]*wallet.Wallet{},
 		sources: map[int64]*Source{}, tokens: map[[32]byte]*Source{}, ledger: map[ledger.AccountKey]int64{},
-		rates: map[[2]money.Currency]money.Rate{}, own: map[ownWallet]bool{}, endpoints: map[Endpoint]EndpointSettings{},
+		rates: map[[2]money.Currency]money.Rate{}, own: map[ownWallet]bool{}, endpoints: map[Endpoint]EndpointSettings{}, rails: map[string]Rail{},
 		hash: keys.Hashes,
 	}}
 	// The revision is read first: a change during the load is then seen as a newer revision and loaded again.
@@ -269,7 +270,7 @@ func loadDirectory(ctx context.Context, q *store.Queries, keys *keyring.Keyring)
 		return nil, fmt.Errorf("load installation: %w", err)
 	}
 	l.d.Revision, l.d.Recovery, l.d.Simulated = installation.Revision, installation.RecoveryAt.Valid, installation.Simulated == 1
-	for _, step := range []func(context.Context) error{l.merchantRows, l.windowRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.endpointRows, l.otherRows} {
+	for _, step := range []func(context.Context) error{l.merchantRows, l.windowRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.endpointRows, l.railRows, l.otherRows} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("load directory: %w", err)
 		}

@@ -23,8 +23,12 @@ const (
 	// certainAfter is how long a bank must go on saying "failed" before the money is the merchant's again: banks are known
 	// to change their mind.
 	certainAfter = time.Hour
-	// payAgainAfter is how long a bank that doesn't know a reference is given before it is told of it once more.
+	// payAgainAfter is how long a bank that doesn't know a reference is given before it is told of it once more, payAgainUntil
+	// how long it is told at all: providers forget after a week which references they had.
 	payAgainAfter = 10 * time.Minute
+	payAgainUntil = 5 * 24 * time.Hour
+	// unservedPause is how long what no server pays, or what waits for a paused rail, is left alone.
+	unservedPause = time.Minute
 )
 
 // askAgain is how long after each answer that ends nothing a rail is asked again; the last one for ever.
@@ -46,7 +50,7 @@ type Payout struct {
 // DuePayouts lists the withdrawals that somebody should see to now.
 func (g *Gateway) DuePayouts(ctx context.Context) ([]withdrawal.ID, error) {
 	rows, err := g.store.Read().ListDueWithdrawals(ctx, store.ListDueWithdrawalsParams{
-		Now: sql.NullInt64{Int64: g.now().UnixMicro(), Valid: true}, Rows: mostDue,
+		Now: nullMicro(g.now()), Rows: mostDue,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list due withdrawals: %w", err)
@@ -59,8 +63,9 @@ func (g *Gateway) DuePayouts(ctx context.Context) ([]withdrawal.ID, error) {
 }
 
 // BeginPayout takes one for this process. What is to be paid is stored as submitted before it returns, and so before any
-// bank hears of it (invariant W-5). ok is false when there is nothing to do any more.
-func (g *Gateway) BeginPayout(ctx context.Context, id withdrawal.ID) (p Payout, ok bool, err error) {
+// bank hears of it (invariant W-5). ok is false when there is nothing to do: it has moved on, or its rail isn't served here, or is
+// paused and doesn't know of it yet.
+func (g *Gateway) BeginPayout(ctx context.Context, id withdrawal.ID, serves func(rail string) bool) (p Payout, ok bool, err error) {
 	err = g.actWithdrawal(ctx, id, func(b *batch, row *store.Withdrawal) error {
 		ok = false
 		state := withdrawal.State(row.State)
@@ -73,7 +78,11 @@ func (g *Gateway) BeginPayout(ctx context.Context, id withdrawal.ID) (p Payout, 
 		if row.Rail == merchant.RailManual {
 			return fmt.Errorf("withdrawal %d of rail %s is due for a teller", id, row.Rail)
 		}
-		row.NextAt = sql.NullInt64{Int64: b.now.Add(payoutLease).UnixMicro(), Valid: true}
+		if !serves(row.Rail) || state == withdrawal.Approved && b.dir.rails[row.Rail].State == RailPaused {
+			row.NextAt = nullMicro(b.now.Add(unservedPause))
+			return b.saveWithdrawal(row, state)
+		}
+		row.NextAt = nullMicro(b.now.Add(payoutLease))
 		p = Payout{ID: id, Rail: row.Rail, Instruction: instructionOf(*row), RailID: row.RailID, Lease: 1 + rand.Int64N(1<<62)}
 		ok = true
 		if state == withdrawal.Approved {
@@ -165,7 +174,7 @@ func (b *batch) schedule(row *store.Withdrawal, lease int64) {
 	if int(row.Asked) < len(askAgain) {
 		row.Asked++
 	}
-	row.Lease, row.NextAt = 0, sql.NullInt64{Int64: b.now.Add(pause).UnixMicro(), Valid: true}
+	row.Lease, row.NextAt = 0, nullMicro(b.now.Add(pause))
 }
 
 // contradicted alarms when a bank says of a withdrawal that has ended what can't be undone by itself.
@@ -199,5 +208,8 @@ func (g *Gateway) PayAgain(ctx context.Context, id withdrawal.ID) (bool, error) 
 	if err != nil {
 		return false, fmt.Errorf("read withdrawal: %w", err)
 	}
-	return row.SubmittedAt.Valid && g.now().Sub(fromMicro(row.SubmittedAt.Int64)) >= payAgainAfter, nil
+	since := g.now().Sub(fromMicro(row.SubmittedAt.Int64))
+	return row.SubmittedAt.Valid && since >= payAgainAfter && since <= payAgainUntil, nil
 }
+
+func nullMicro(t time.Time) sql.NullInt64 { return sql.NullInt64{Int64: t.UnixMicro(), Valid: true} }

@@ -33,7 +33,7 @@ func (w *world) begin(id withdrawal.ID, pay bool) Payout {
 	if err != nil || len(due) != 1 || due[0] != id {
 		w.t.Fatalf("due are %v, %v", due, err)
 	}
-	p, ok, err := w.g.BeginPayout(context.Background(), id)
+	p, ok, err := w.g.BeginPayout(context.Background(), id, everyRail)
 	if err != nil || !ok || p.Pay != pay || p.Instruction.Reference != payout.Reference(int64(id)) {
 		w.t.Fatalf("%+v, %t, %v", p, ok, err)
 	}
@@ -60,7 +60,7 @@ func TestPayoutIsStoredBeforeItIsMade(t *testing.T) {
 		first := w.begin(id, true)
 		w.wantState(id, withdrawal.Submitted)
 		w.notDue()
-		if _, ok, err := w.g.BeginPayout(context.Background(), id); ok || err != nil {
+		if _, ok, err := w.g.BeginPayout(context.Background(), id, everyRail); ok || err != nil {
 			t.Error("two processes have it:", ok, err)
 		}
 		// The process dies. Whoever comes next asks, by the same reference, and doesn't pay again.
@@ -231,3 +231,5 @@ func (w *world) people() (maker, checker Operator) {
 	}
 	return Operator{rows[0].ID, rows[0].Name}, Operator{rows[1].ID, rows[1].Name}
 }
+
+func everyRail(string) bool { return true }

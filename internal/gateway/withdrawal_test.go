@@ -363,7 +363,7 @@ func TestWithdrawalLimits(t *testing.T) {
 		if ids, err := w.g.DuePayouts(ctx); err != nil || len(ids) != 1 || ids[0] != taken.ID {
 			t.Errorf("due are %v, %v", ids, err)
 		}
-		if _, ok, err := w.g.BeginPayout(ctx, taken.ID); ok || err != nil {
+		if _, ok, err := w.g.BeginPayout(ctx, taken.ID, everyRail); ok || err != nil {
 			t.Error("the manual rail has no teller:", ok, err)
 		}
 		w.wantState(taken.ID, withdrawal.Approved)

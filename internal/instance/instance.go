@@ -18,9 +18,6 @@ import (
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/keyring"
 	"github.com/galla-gateway/galla/internal/lane"
-	"github.com/galla-gateway/galla/internal/merchant"
-	"github.com/galla-gateway/galla/internal/rail"
-	"github.com/galla-gateway/galla/internal/rail/sandbox"
 	"github.com/galla-gateway/galla/internal/sender"
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/internal/teller"
@@ -58,6 +55,7 @@ type Instance struct {
 
 	config Config
 	lane   *lane.Lane
+	rails  *rails
 	teller *teller.Teller
 	sender *sender.Sender
 	admin  *api.Admin
@@ -99,9 +97,8 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 		Gateway: g, Send: i.sender.Send, Now: c.Now, Logger: c.Logger, Concurrency: c.PostbackConcurrency, Rate: c.PostbackRate,
 	})
 	delivery.Store(i.lane)
-	i.teller = teller.New(teller.Config{
-		Gateway: g, Rails: map[string]rail.Rail{merchant.RailSandbox: sandbox.Rail{}}, Now: c.Now, Logger: c.Logger,
-	})
+	i.rails = &rails{gateway: g}
+	i.teller = teller.New(teller.Config{Gateway: g, Rails: i.rails.find, Now: c.Now, Logger: c.Logger})
 	if err := i.listen(); err != nil {
 		g.Close()
 		return nil, err
@@ -127,7 +124,7 @@ func (i *Instance) listen() error {
 	metrics.Register(&endpointMetrics{i.Gateway, i.config.Now})
 	merchants := api.New(api.Config{
 		Gateway: i.Gateway, BaseHost: base, DefaultMerchant: i.config.DefaultMerchant,
-		TrustedProxies: i.config.TrustedProxies, Now: i.config.Now,
+		TrustedProxies: i.config.TrustedProxies, Now: i.config.Now, Hear: i.hear,
 	})
 	i.window = window.New(window.Config{
 		Gateway: i.Gateway, BaseHost: base, DefaultMerchant: i.config.DefaultMerchant, TrustedProxies: i.config.TrustedProxies,
@@ -187,4 +184,18 @@ func ignoreCanceled(err error) error {
 		return nil
 	}
 	return err
+}
+
+// hear takes a provider's webhook: what it tells of is asked about now.
+func (i *Instance) hear(ctx context.Context, name string, header http.Header, body []byte) (known bool, err error) {
+	reference, known, err := i.rails.hear(name, header, body)
+	if err != nil || !known {
+		return known, err
+	}
+	err = i.Gateway.HurryPayout(ctx, reference)
+	i.teller.Wake()
+	if err != nil {
+		return true, fmt.Errorf("%w: %w", gateway.ErrUnknown, err)
+	}
+	return true, nil
 }

@@ -46,10 +46,10 @@ var withdrawalSettings = []setting{
 		}, func(p Policy, _ money.Currency) string { return p.Withdrawal.CoolOff.String() }},
 	amountSetting("withdrawal_auto_limit", "the amount up to which a withdrawal needs nobody's approval", func(p *Policy) *int64 { return &p.Withdrawal.AutoLimit }),
 	amountSetting("withdrawal_one_limit", "the amount up to which one person approves a withdrawal; above it two must", func(p *Policy) *int64 { return &p.Withdrawal.OneLimit }),
-	{"withdrawal_rail", "how withdrawals are paid: manual",
+	{"withdrawal_rail", "how withdrawals are paid: manual, or the name of a rail (galla rail list)",
 		func(p *Policy, v string, _ money.Currency) error {
-			if v != RailManual {
-				return fmt.Errorf("expected %s", RailManual)
+			if v == "" || v == RailSandbox {
+				return fmt.Errorf("expected %s or the name of a rail", RailManual)
 			}
 			p.Withdrawal.Rail = v
 			return nil

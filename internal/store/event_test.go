@@ -38,7 +38,7 @@ func TestUpgradeMakesEvents(t *testing.T) {
 		// As the version before left it.
 		for _, statement := range []string{
 			"DROP TABLE withdrawal_approval", "DROP TABLE withdrawal_answer", "DROP TABLE withdrawal_resolution", "DROP TABLE withdrawal", "DROP TABLE adjustment",
-			"DROP TABLE audit_log", "DROP TABLE audit_head", "DROP TABLE operator", "DELETE FROM id_counter WHERE kind IN ('operator', 'withdrawal', 'adjustment')",
+			"DROP TABLE audit_log", "DROP TABLE audit_head", "DROP TABLE operator", "DROP TABLE rail", "DELETE FROM id_counter WHERE kind IN ('operator', 'rail', 'withdrawal', 'adjustment')",
 			"DROP TABLE event", "DROP TABLE event_feed", "DROP TABLE event_new", "DELETE FROM goose_db_version WHERE version_id >= 4",
 		} {
 			if err := store.ExecForTest(s, statement); err != nil {

@@ -191,6 +191,15 @@ type PostbackAttempt struct {
 	NextAt     sql.NullInt64
 }
 
+type Rail struct {
+	ID        int64
+	Name      string
+	Kind      string
+	Sealed    []byte
+	State     string
+	CreatedAt int64
+}
+
 type ReceivingAccount struct {
 	ID        int64
 	Sandbox   int16

@@ -284,6 +284,25 @@ func (q *Queries) GetWithdrawal(ctx context.Context, id int64) (Withdrawal, erro
 	return i, err
 }
 
+const hurryWithdrawal = `-- name: HurryWithdrawal :execrows
+UPDATE withdrawal SET next_at = $1
+WHERE reference = $2 AND state IN ('submitted', 'unknown', 'failed') AND lease = 0 AND next_at IS NOT NULL AND next_at > $1
+`
+
+type HurryWithdrawalParams struct {
+	Now       sql.NullInt64
+	Reference string
+}
+
+// Somebody says that there is news of a payout: its rail is asked now, unless somebody is asking.
+func (q *Queries) HurryWithdrawal(ctx context.Context, arg HurryWithdrawalParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, hurryWithdrawal, arg.Now, arg.Reference)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const insertAdjustment = `-- name: InsertAdjustment :exec
 INSERT INTO adjustment (id, merchant_id, kind, amount, currency, reason, state, made_by, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, 'proposed', $7, $8)
@@ -420,6 +439,30 @@ func (q *Queries) InsertOperator(ctx context.Context, arg InsertOperatorParams) 
 		arg.ID,
 		arg.Name,
 		arg.KeyHash,
+		arg.CreatedAt,
+	)
+	return err
+}
+
+const insertRail = `-- name: InsertRail :exec
+INSERT INTO rail (id, name, kind, sealed, state, created_at)
+VALUES ($1, $2, $3, $4, 'active', $5)
+`
+
+type InsertRailParams struct {
+	ID        int64
+	Name      string
+	Kind      string
+	Sealed    []byte
+	CreatedAt int64
+}
+
+func (q *Queries) InsertRail(ctx context.Context, arg InsertRailParams) error {
+	_, err := q.db.ExecContext(ctx, insertRail,
+		arg.ID,
+		arg.Name,
+		arg.Kind,
+		arg.Sealed,
 		arg.CreatedAt,
 	)
 	return err
@@ -802,6 +845,40 @@ func (q *Queries) ListOperators(ctx context.Context) ([]Operator, error) {
 	return items, nil
 }
 
+const listRails = `-- name: ListRails :many
+SELECT id, name, kind, sealed, state, created_at FROM rail ORDER BY id
+`
+
+func (q *Queries) ListRails(ctx context.Context) ([]Rail, error) {
+	rows, err := q.db.QueryContext(ctx, listRails)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Rail
+	for rows.Next() {
+		var i Rail
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Kind,
+			&i.Sealed,
+			&i.State,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listWithdrawals = `-- name: ListWithdrawals :many
 SELECT w.id, w.merchant_id, w.withdrawal_id, w.signed_digest, w.test, w.payee, w.method, w.amount, w.currency, w.account_number, w.account_name, w.bank_code, w.branch_code, w.comment, w.warning, w.rail, w.reference, w.instruction_hash, w.approvals, w.created_by, w.state, w.reason, w.utr, w.rail_id, w.claimed_by, w.not_before, w.created_at, w.submitted_at, w.decided_at, w.next_at, w.asked, w.lease, m.slug FROM withdrawal w JOIN merchant m ON m.id = w.merchant_id
 WHERE w.id < $1
@@ -1137,6 +1214,20 @@ func (q *Queries) ReplaceResolution(ctx context.Context, arg ReplaceResolutionPa
 	return result.RowsAffected()
 }
 
+const resealRail = `-- name: ResealRail :exec
+UPDATE rail SET sealed = $1 WHERE id = $2
+`
+
+type ResealRailParams struct {
+	Sealed []byte
+	ID     int64
+}
+
+func (q *Queries) ResealRail(ctx context.Context, arg ResealRailParams) error {
+	_, err := q.db.ExecContext(ctx, resealRail, arg.Sealed, arg.ID)
+	return err
+}
+
 const setAuditHead = `-- name: SetAuditHead :exec
 UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1
 `
@@ -1162,6 +1253,23 @@ type SetOperatorStateParams struct {
 
 func (q *Queries) SetOperatorState(ctx context.Context, arg SetOperatorStateParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, setOperatorState, arg.State, arg.Name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const setRailState = `-- name: SetRailState :execrows
+UPDATE rail SET state = $1 WHERE name = $2
+`
+
+type SetRailStateParams struct {
+	State string
+	Name  string
+}
+
+func (q *Queries) SetRailState(ctx context.Context, arg SetRailStateParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setRailState, arg.State, arg.Name)
 	if err != nil {
 		return 0, err
 	}

@@ -28,7 +28,7 @@ const (
 // Config of a Teller. Gateway, Rails and Now are required.
 type Config struct {
 	Gateway *gateway.Gateway
-	Rails   map[string]rail.Rail // by name
+	Rails   func(name string) (rail.Rail, bool)
 	Now     func() time.Time
 	Logger  *slog.Logger
 }
@@ -112,17 +112,18 @@ func (t *Teller) Turn(ctx context.Context) error {
 
 // serve makes one call for a withdrawal. The intent is stored before, the answer after it, whatever ctx does meanwhile.
 func (t *Teller) serve(ctx context.Context, id withdrawal.ID) error {
-	p, ok, err := t.config.Gateway.BeginPayout(ctx, id)
+	var by rail.Rail
+	p, ok, err := t.config.Gateway.BeginPayout(ctx, id, func(name string) (served bool) {
+		if by, served = t.config.Rails(name); !served {
+			t.counters.Unserved.Add(1)
+			t.log.LogAttrs(ctx, slog.LevelWarn, "payout.unserved", slog.Int64("withdrawal", int64(id)), slog.String("rail", name))
+		}
+		return served
+	})
 	if err != nil || !ok {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	by, known := t.config.Rails[p.Rail]
-	if !known {
-		t.counters.Unserved.Add(1)
-		_, err := t.config.Gateway.RecordPayout(ctx, id, p.Rail, p.Lease, payout.Answer{Outcome: payout.Unknown, Reason: "this server has no rail of that name"})
-		return err
-	}
 	answer, err := t.call(ctx, by, p)
 	if err != nil {
 		return err

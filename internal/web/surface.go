@@ -17,7 +17,7 @@ const staticPath = "/plugin-static/"
 const openAPIPath = "/openapi.yaml"
 
 // apiPaths begin the paths that belong to the API on any host.
-var apiPaths = []string{"/api/", "/evidence/", "/v2/", "/v3/"}
+var apiPaths = []string{"/api/", "/evidence/", "/rails/", "/v2/", "/v3/"}
 
 // BySurface serves the API and the payment window on one listener. The path
 // decides where it names a surface, because every route works on any host;

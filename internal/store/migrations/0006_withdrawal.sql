@@ -28,6 +28,16 @@ CREATE TABLE audit_head (
 );
 INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, decode('0000000000000000000000000000000000000000000000000000000000000000', 'hex'));
 
+-- rail: a provider's account that withdrawals are paid from. sealed is its settings, keys included.
+CREATE TABLE rail (
+  id         bigint PRIMARY KEY,
+  name       text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 63 AND name NOT IN ('manual', 'sandbox')),
+  kind       text NOT NULL CHECK (kind IN ('razorpayx', 'cashfree')),
+  sealed     bytea NOT NULL,
+  state      text NOT NULL CHECK (state IN ('active', 'paused')),
+  created_at bigint NOT NULL
+);
+
 -- withdrawal. signed_digest is of the text that the merchant signed: of one such text there is one payout at most (W-7).
 -- reference is the bank's for ever (W-2); instruction_hash is of all that a bank is told. approvals is how many different
 -- people must say yes, not_before when the cool-off of a new beneficiary ends. next_at is when a rail is asked next, lease
@@ -139,7 +149,7 @@ CREATE TABLE adjustment (
 );
 CREATE INDEX adjustment_open ON adjustment (id) WHERE state = 'proposed';
 
-INSERT INTO id_counter (kind, next_id) VALUES ('operator', 1), ('withdrawal', 1), ('adjustment', 1);
+INSERT INTO id_counter (kind, next_id) VALUES ('operator', 1), ('rail', 1), ('withdrawal', 1), ('adjustment', 1);
 
 -- The books know new accounts and events, the log of states a new subject.
 CREATE TABLE ledger_account_next (

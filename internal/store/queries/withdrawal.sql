@@ -147,3 +147,21 @@ WHERE id = sqlc.arg(id) AND state = 'proposed';
 SELECT a.*, m.slug FROM adjustment a JOIN merchant m ON m.id = a.merchant_id
 WHERE a.id < sqlc.arg(before) AND (CAST(sqlc.arg(state) AS text) = '' OR a.state = CAST(sqlc.arg(state) AS text))
 ORDER BY a.id DESC LIMIT CAST(sqlc.arg(rows) AS bigint);
+
+-- name: InsertRail :exec
+INSERT INTO rail (id, name, kind, sealed, state, created_at)
+VALUES (sqlc.arg(id), sqlc.arg(name), sqlc.arg(kind), sqlc.arg(sealed), 'active', sqlc.arg(created_at));
+
+-- name: ListRails :many
+SELECT * FROM rail ORDER BY id;
+
+-- name: SetRailState :execrows
+UPDATE rail SET state = sqlc.arg(state) WHERE name = sqlc.arg(name);
+
+-- name: ResealRail :exec
+UPDATE rail SET sealed = sqlc.arg(sealed) WHERE id = sqlc.arg(id);
+
+-- name: HurryWithdrawal :execrows
+-- Somebody says that there is news of a payout: its rail is asked now, unless somebody is asking.
+UPDATE withdrawal SET next_at = sqlc.arg(now)
+WHERE reference = sqlc.arg(reference) AND state IN ('submitted', 'unknown', 'failed') AND lease = 0 AND next_at IS NOT NULL AND next_at > sqlc.arg(now);
