@@ -54,6 +54,7 @@ func TestWithdraw(t *testing.T) {
 		const ok, poor = `{"status":"ok"}`, `{"status":"fail","message":{"withdrawals_sum_amount":["Insufficient balance"]}}`
 		w.want(call{path: withdrawPath, body: w.withdrawal("w-1", 100, nil)}, http.StatusOK, poor)
 		w.fund(1000)
+		w.want(call{path: withdrawPath, body: w.withdrawal("w-1", 100, nil)}, http.StatusOK, poor) // what was refused stays so
 		w.want(call{path: withdrawPath, body: w.withdrawal("w-1", 600, nil)}, http.StatusOK, ok)
 		w.want(call{path: withdrawPath, body: w.withdrawal("w-1", 600, nil)}, http.StatusOK, ok)
 		w.want(call{path: withdrawPath, body: w.withdrawal("w-1", 601, nil)}, http.StatusOK, failJSON("withdrawal_id w-1 was sent before with another content"))

@@ -28,6 +28,7 @@ func (a *audit) withdrawals(after, until int64) error {
 		}
 		a.expect("W-4", w.Reserved == reserved, "withdrawal %d is of %d, reserved were %d", w.ID, w.Amount, w.Reserved)
 		a.expect("W-1", w.Ended == ended && w.EndedTo == to, "withdrawal %d is %s, the ledger moved %d to %q", w.ID, state, w.Ended, w.EndedTo)
+		a.expect("W-1", w.Contradicted == 0, "withdrawal %d is %s, and its bank said otherwise since: galla withdrawal show %d", w.ID, state, w.ID)
 		told := state == withdrawal.Created || state == withdrawal.Refused || state == withdrawal.Cancelled
 		a.expect("W-4", told || w.Approved >= int64(w.Approvals), "withdrawal %d is %s with %d of %d approvals", w.ID, state, w.Approved, w.Approvals)
 		if problem := checkWithdrawalPostback(w); state.Ended() || w.Body != "" {

@@ -17,11 +17,11 @@ const idsForOne = 16
 // moveMoney runs one act that books money outside the batches, in a transaction of its own: f locks, reads and decides,
 // and what it adds to the batch is saved with it. ErrUnknown: it may be stored or not.
 func (g *Gateway) moveMoney(ctx context.Context, f func(b *batch) error) error {
-	if err := g.ids.fill(ctx, idsForOne, moneyKinds); err != nil {
-		return err
-	}
 	var b *batch // of the last run
-	run := func() error {
+	run := func(ids int64) error {
+		if err := g.ids.fill(ctx, ids, moneyKinds); err != nil {
+			return err
+		}
 		dir := g.Directory()
 		return g.write(ctx, func(ctx context.Context, q *store.Queries) error {
 			b = &batch{g: g, ctx: ctx, q: q, dir: dir, now: g.now(), ids: drawn{blocks: g.ids}, deltas: map[int64]*deltaRow{}}
@@ -34,11 +34,16 @@ func (g *Gateway) moveMoney(ctx context.Context, f func(b *batch) error) error {
 			return b.save()
 		})
 	}
-	err := run()
+	ids := int64(idsForOne)
+	err := run(ids)
+	for try := 1; errors.Is(err, errNeedIDs) && try < maxTries; try++ { // others drew from the same reserve meanwhile
+		ids *= 2
+		err = run(ids)
+	}
 	if errors.Is(err, errMissingLedgerAccount) {
 		// Who added the merchant made its ledger accounts in the same transaction.
 		if err = g.Reload(ctx); err == nil {
-			err = run()
+			err = run(ids)
 		}
 	}
 	switch {

@@ -168,6 +168,9 @@ func VerifyAuditLog(ctx context.Context, q *store.Queries, keys *keyring.Keyring
 	if err != nil {
 		return report, fmt.Errorf("read audit log: %w", err)
 	}
+	if head.Seq == report.Rows && subtle.ConstantTimeCompare(head.Hash, before) != 1 {
+		report.FirstBad, report.Problem = report.Rows, "it isn't the one that was written last"
+	}
 	if head.Seq > report.Rows {
 		report.FirstBad, report.Problem = report.Rows+1, "it and what followed was removed from the end"
 	}

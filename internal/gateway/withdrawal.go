@@ -42,48 +42,64 @@ type TakenWithdrawal struct {
 }
 
 // RequestWithdrawal takes a withdrawal on: it checks the limits, reserves the money and stores it. The request's signature
-// has been verified by the caller. The same request again, whatever became of it, is answered the same and does nothing.
+// has been verified by the caller. The same request again, whatever became of it, is answered the same and does nothing: what
+// was refused stays so, as its merchant may have paid the user another way.
 // Errors are *WithdrawalRefusal, *Refusal, ErrUnknown (repeat it) and faults.
 func (g *Gateway) RequestWithdrawal(ctx context.Context, id merchant.ID, r galla.WithdrawalRequest) (taken TakenWithdrawal, err error) {
 	amount, err := r.Money()
 	if err != nil {
 		return taken, &WithdrawalRefusal{Field: "amount", Message: "amount is too large."}
 	}
+	var refusal *WithdrawalRefusal
 	err = g.moveMoney(ctx, func(b *batch) (err error) {
-		taken, err = b.takeWithdrawal(id, r, amount)
+		taken, refusal, err = b.takeWithdrawal(id, r, amount)
 		return err
 	})
+	if err == nil && refusal != nil {
+		return taken, refusal
+	}
 	return taken, err
 }
 
-func (b *batch) takeWithdrawal(id merchant.ID, r galla.WithdrawalRequest, amount money.Money) (TakenWithdrawal, error) {
-	m, known := b.dir.Merchant(id)
+// takeWithdrawal stores the withdrawal, or that it is refused.
+func (b *batch) takeWithdrawal(id merchant.ID, r galla.WithdrawalRequest, amount money.Money) (TakenWithdrawal, *WithdrawalRefusal, error) {
+	m, there := b.dir.Merchant(id)
 	account, ready := b.dir.ledger[ledger.AccountKey{Kind: ledger.Merchant, OwnerID: int64(id), Currency: amount.Currency}]
-	if !known || !ready {
-		return TakenWithdrawal{}, fmt.Errorf("withdrawal of merchant %d: %w", id, errMissingLedgerAccount)
+	if !there || !ready {
+		return TakenWithdrawal{}, nil, fmt.Errorf("withdrawal of merchant %d: %w", id, errMissingLedgerAccount)
 	}
 	// Whoever holds this row decides alone over the merchant's balance. What is read after it is the newest.
 	if _, err := b.q.LockLedgerAccount(b.ctx, account); err != nil {
-		return TakenWithdrawal{}, fmt.Errorf("lock balance: %w", err)
+		return TakenWithdrawal{}, nil, fmt.Errorf("lock balance: %w", err)
 	}
 	digest := sha256.Sum256([]byte(r.Signed()))
 	if stored, err := b.repeatedWithdrawal(id, r, digest[:]); err != nil || stored.ID != 0 {
-		return stored, err
+		return stored, nil, err
+	}
+	known, err := b.q.FindRefusal(b.ctx, store.FindRefusalParams{MerchantID: int64(id), SignedDigest: digest[:]})
+	if err == nil {
+		return TakenWithdrawal{}, &WithdrawalRefusal{known.Field, known.Message}, nil
+	} else if !isNoRows(err) {
+		return TakenWithdrawal{}, nil, fmt.Errorf("find refusal: %w", err)
 	}
 	if r.WithdrawalID == "" {
 		r.WithdrawalID = derivedID(digest)
 	}
 	if m.State == merchant.Paused {
-		return TakenWithdrawal{}, refuse(CodeConflict, "Withdrawals are paused")
+		return TakenWithdrawal{}, nil, refuse(CodeConflict, "Withdrawals are paused")
 	}
 	verdict, warning, err := b.judgeWithdrawal(m, account, r, amount)
 	if err != nil {
-		return TakenWithdrawal{}, err
+		return TakenWithdrawal{}, nil, err
 	}
 	if verdict.Message != "" {
-		return TakenWithdrawal{}, &WithdrawalRefusal{Field: verdict.Field, Message: verdict.Message}
+		err := b.q.InsertRefusal(b.ctx, store.InsertRefusalParams{
+			MerchantID: int64(id), SignedDigest: digest[:], Field: verdict.Field, Message: verdict.Message, At: b.now.UnixMicro(),
+		})
+		return TakenWithdrawal{}, &WithdrawalRefusal{Field: verdict.Field, Message: verdict.Message}, err
 	}
-	return b.storeWithdrawal(m, r, amount, digest[:], verdict, warning)
+	taken, err := b.storeWithdrawal(m, r, amount, digest[:], verdict, warning)
+	return taken, nil, err
 }
 
 // derivedID is the id of a withdrawal whose merchant sent none.
@@ -138,7 +154,7 @@ func (b *batch) judgeWithdrawal(m *Merchant, account int64, r galla.WithdrawalRe
 	}); err != nil {
 		return withdrawal.Verdict{}, "", fmt.Errorf("read the account's withdrawals: %w", err)
 	}
-	since, err := b.q.GetPayeeSince(b.ctx, store.GetPayeeSinceParams{MerchantID: int64(m.ID), AccountNumber: r.AccountNumber})
+	since, err := b.q.GetPayeeSince(b.ctx, store.GetPayeeSinceParams{MerchantID: int64(m.ID), AccountNumber: r.AccountNumber, Bank: r.IFSC()[:4]})
 	if err != nil {
 		return withdrawal.Verdict{}, "", fmt.Errorf("read the account's first withdrawal: %w", err)
 	}

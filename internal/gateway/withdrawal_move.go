@@ -64,7 +64,7 @@ func (b *batch) moveWithdrawal(row *store.Withdrawal, to withdrawal.State, actor
 func (b *batch) saveWithdrawal(row *store.Withdrawal, from withdrawal.State) error {
 	moved, err := b.q.MoveWithdrawal(b.ctx, store.MoveWithdrawalParams{
 		State: row.State, Reason: row.Reason, Utr: row.Utr, RailID: row.RailID, ClaimedBy: row.ClaimedBy, SubmittedAt: row.SubmittedAt,
-		DecidedAt: row.DecidedAt, NextAt: row.NextAt, Asked: row.Asked, Lease: row.Lease, ID: row.ID, FromState: string(from), FromLease: b.lease,
+		DecidedAt: row.DecidedAt, FailedAt: row.FailedAt, NextAt: row.NextAt, Asked: row.Asked, Lease: row.Lease, ID: row.ID, FromState: string(from), FromLease: b.lease,
 	})
 	if err != nil {
 		return fmt.Errorf("move withdrawal %d: %w", row.ID, err)
@@ -83,6 +83,29 @@ func (b *batch) logWithdrawal(id int64, from, to withdrawal.State, actor, reason
 	})
 	b.g.log.LogAttrs(b.ctx, slog.LevelInfo, "withdrawal.moved", slog.Int64("withdrawal", id), slog.String("from", string(from)),
 		slog.String("to", string(to)), slog.String("actor", actor), slog.String("reason", reason))
+}
+
+// intact reports a row that isn't what its hash, and so its approvals, are of.
+func (b *batch) intact(row *store.Withdrawal) error {
+	if instructionOf(*row).Hash() != row.InstructionHash {
+		return fmt.Errorf("withdrawal %d was changed after it was stored: nothing is paid of it", row.ID)
+	}
+	return nil
+}
+
+// onHold says why no new payout may begin, "" when nothing speaks against it. After a restore nobody knows here what was paid
+// since the backup.
+func (b *batch) onHold(row *store.Withdrawal) string {
+	m, known := b.dir.Merchant(merchant.ID(row.MerchantID))
+	switch {
+	case b.dir.Recovery:
+		return "the installation is in recovery"
+	case !known || m.State == merchant.Paused:
+		return "its merchant is paused"
+	case b.dir.rails[row.Rail].State == RailPaused:
+		return "rail " + row.Rail + " is paused"
+	}
+	return ""
 }
 
 // approveIfEnough approves a withdrawal that has all the approvals that it needs, once nobody need wait.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/galla-gateway/galla/internal/merchant"
 	"github.com/galla-gateway/galla/internal/payout"
@@ -17,7 +18,14 @@ import (
 // maxProof is the longest proof that a person may give, in bytes.
 const maxProof = 1000
 
-var utrShape = regexp.MustCompile(`^[0-9]{12}$`)
+// utrShape is the number that a bank gives an IMPS payment, proofShape what a provider may tell instead.
+var (
+	utrShape   = regexp.MustCompile(`^[0-9]{12}$`)
+	proofShape = regexp.MustCompile(`^[A-Za-z0-9]{10,30}$`)
+)
+
+// resolvableAfter is how long a bank may take before people may say what became of a payout that it is still busy with.
+const resolvableAfter = 72 * time.Hour
 
 func subjectOf(row *store.Withdrawal) string { return "withdrawal:" + strconv.FormatInt(row.ID, 10) }
 
@@ -26,6 +34,9 @@ func subjectOf(row *store.Withdrawal) string { return "withdrawal:" + strconv.Fo
 func (g *Gateway) ApproveWithdrawal(ctx context.Context, by Operator, id withdrawal.ID, hash string) (state withdrawal.State, err error) {
 	err = g.actWithdrawal(ctx, id, func(b *batch, row *store.Withdrawal) error {
 		state = withdrawal.State(row.State)
+		if err := b.intact(row); err != nil {
+			return err
+		}
 		switch {
 		case hash != "" && hash != row.InstructionHash:
 			return refuse(CodeConflict, "withdrawal %d isn't what you looked at: its hash is %s", id, row.InstructionHash)
@@ -124,6 +135,12 @@ func (g *Gateway) ClaimWithdrawal(ctx context.Context, by Operator, id withdrawa
 		case state != withdrawal.Approved:
 			return refuse(CodeConflict, "withdrawal %d is %s: only an approved one can be paid", id, state)
 		}
+		if why := b.onHold(row); why != "" {
+			return refuse(CodeConflict, "withdrawal %d can't be paid now: %s", id, why)
+		}
+		if err := b.intact(row); err != nil {
+			return err
+		}
 		row.ClaimedBy = by.ID
 		if err := b.moveWithdrawal(row, withdrawal.Submitted, by.actor(), "paid by hand"); err != nil {
 			return err
@@ -135,10 +152,10 @@ func (g *Gateway) ClaimWithdrawal(ctx context.Context, by Operator, id withdrawa
 
 // SettleWithdrawal is the word of the person who claimed a withdrawal: paid, by the bank's number, or failed.
 func (g *Gateway) SettleWithdrawal(ctx context.Context, by Operator, id withdrawal.ID, paid bool, utr, reason string) error {
-	if paid && !utrShape.MatchString(utr) {
+	switch {
+	case paid && !utrShape.MatchString(utr):
 		return refuse(CodeInvalid, "utr: expected the 12 digits that the bank gave the payment")
-	}
-	if !paid {
+	case !paid || reason != "":
 		if err := checkReason(by.actor(), reason); err != nil {
 			return err
 		}
@@ -183,8 +200,8 @@ type Resolution struct {
 // saying the same. done: it has ended.
 func (g *Gateway) ResolveWithdrawal(ctx context.Context, by Operator, id withdrawal.ID, r Resolution) (done bool, err error) {
 	switch {
-	case r.Paid && !utrShape.MatchString(r.UTR):
-		return false, refuse(CodeInvalid, "utr: expected the 12 digits that the bank gave the payment")
+	case r.Paid && !proofShape.MatchString(r.UTR):
+		return false, refuse(CodeInvalid, "utr: expected the number that the bank gave the payment, mostly 12 digits")
 	case !r.Paid && r.UTR != "":
 		return false, refuse(CodeInvalid, "utr: what failed has none")
 	case r.Proof == "" || len(r.Proof) > maxProof:
@@ -202,8 +219,12 @@ func (g *Gateway) ResolveWithdrawal(ctx context.Context, by Operator, id withdra
 
 func (b *batch) resolveWithdrawal(by Operator, row *store.Withdrawal, r Resolution) (done bool, err error) {
 	state := withdrawal.State(row.State)
-	if state != withdrawal.Unknown && state != withdrawal.Failed && !(state == withdrawal.Submitted && row.Rail == merchant.RailManual) {
-		return false, refuse(CodeConflict, "withdrawal %d is %s: only one that is unknown or failed, or that was begun by hand, is resolved by people", row.ID, state)
+	byHand := row.Rail == merchant.RailManual || b.now.Sub(fromMicro(row.SubmittedAt.Int64)) >= resolvableAfter
+	switch {
+	case state != withdrawal.Unknown && state != withdrawal.Failed && (state != withdrawal.Submitted || !byHand):
+		return false, refuse(CodeConflict, "withdrawal %d is %s: people resolve what is unknown or failed, what was begun by hand, and what a bank is busy with for %v", row.ID, state, resolvableAfter)
+	case !r.Paid && row.Lease != 0 && row.NextAt.Int64 > b.now.UnixMicro():
+		return false, refuse(CodeConflict, "withdrawal %d: its bank is being asked at this moment. Say it again in two minutes", row.ID)
 	}
 	outcome := payout.Failed
 	if r.Paid {

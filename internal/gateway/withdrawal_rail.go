@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -45,6 +44,8 @@ type Payout struct {
 	Lease       int64
 	// Pay: the rail is to be told. Otherwise it is asked what became of it.
 	Pay bool
+	// Until is when somebody else may see to it, by the gateway's clock. A rail is told well before or not at all.
+	Until time.Time
 }
 
 // DuePayouts lists the withdrawals that somebody should see to now.
@@ -73,17 +74,26 @@ func (g *Gateway) BeginPayout(ctx context.Context, id withdrawal.ID, serves func
 			return nil
 		}
 		if state == withdrawal.Created { // its cool-off is over
+			if why := b.onHold(row); why != "" {
+				row.NextAt = nullMicro(b.now.Add(unservedPause))
+				return b.saveWithdrawal(row, state)
+			}
 			return b.approveIfEnough(row, actorRules)
 		}
 		if row.Rail == merchant.RailManual {
 			return fmt.Errorf("withdrawal %d of rail %s is due for a teller", id, row.Rail)
 		}
-		if !serves(row.Rail) || state == withdrawal.Approved && b.dir.rails[row.Rail].State == RailPaused {
+		if !serves(row.Rail) || state == withdrawal.Approved && b.onHold(row) != "" {
 			row.NextAt = nullMicro(b.now.Add(unservedPause))
 			return b.saveWithdrawal(row, state)
 		}
+		if err := b.intact(row); err != nil {
+			return err
+		}
 		row.NextAt = nullMicro(b.now.Add(payoutLease))
-		p = Payout{ID: id, Rail: row.Rail, Instruction: instructionOf(*row), RailID: row.RailID, Lease: 1 + rand.Int64N(1<<62)}
+		p = Payout{
+			ID: id, Rail: row.Rail, Instruction: instructionOf(*row), RailID: row.RailID, Lease: 1 + rand.Int64N(1<<62), Until: b.now.Add(payoutLease),
+		}
 		ok = true
 		if state == withdrawal.Approved {
 			p.Pay = true
@@ -101,28 +111,30 @@ func (g *Gateway) BeginPayout(ctx context.Context, id withdrawal.ID, serves func
 // RecordPayout stores what a rail answered, whoever asked, and what follows. An answer under an old lease is as true as any.
 func (g *Gateway) RecordPayout(ctx context.Context, id withdrawal.ID, source string, lease int64, a payout.Answer) (state withdrawal.State, err error) {
 	a = a.Clip()
-	record := func(a payout.Answer) error {
-		return g.actWithdrawal(ctx, id, func(b *batch, row *store.Withdrawal) error {
-			err := b.recordAnswer(row, source, lease, a)
-			state = withdrawal.State(row.State)
-			return err
-		})
-	}
-	err = record(a)
-	if errors.Is(err, store.ErrUnique) && a.UTR != "" {
-		// Another withdrawal has this number as its proof. One of both is wrong, and nobody can tell which.
-		g.log.LogAttrs(ctx, slog.LevelError, "withdrawal.utr_twice", slog.Int64("withdrawal", int64(id)), slog.String("utr", a.UTR))
-		a.Outcome, a.Reason, a.UTR = payout.Unknown, "the bank's number "+a.UTR+" is the proof of another withdrawal", ""
-		err = record(a)
-	}
+	err = g.actWithdrawal(ctx, id, func(b *batch, row *store.Withdrawal) error {
+		err := b.recordAnswer(row, source, lease, a)
+		state = withdrawal.State(row.State)
+		return err
+	})
 	return state, err
 }
 
 func (b *batch) recordAnswer(row *store.Withdrawal, source string, lease int64, a payout.Answer) error {
+	state := withdrawal.State(row.State)
+	if a.UTR != "" && !state.Ended() {
+		other, err := b.q.FindUTR(b.ctx, store.FindUTRParams{Rail: row.Rail, Utr: a.UTR, ID: row.ID})
+		switch {
+		case err == nil:
+			// One of both is wrong, and nobody can tell which.
+			b.g.log.LogAttrs(b.ctx, slog.LevelError, "withdrawal.utr_twice", slog.Int64("withdrawal", row.ID), slog.Int64("other", other), slog.String("utr", a.UTR))
+			a.Outcome, a.Reason, a.UTR = payout.Unknown, fmt.Sprintf("the bank's number %s is the proof of withdrawal %d", a.UTR, other), ""
+		case !isNoRows(err):
+			return fmt.Errorf("look for the bank's number: %w", err)
+		}
+	}
 	if err := b.keepAnswer(row, source, a); err != nil {
 		return err
 	}
-	state := withdrawal.State(row.State)
 	if a.RailID != "" && row.RailID == "" {
 		row.RailID = a.RailID
 	}
@@ -137,7 +149,7 @@ func (b *batch) recordAnswer(row *store.Withdrawal, source string, lease int64, 
 		return b.recordFailure(row, source, lease, a)
 	case state == withdrawal.Failed:
 		// What had failed is doubtful now: it must be certain anew.
-		row.DecidedAt = b.now.UnixMicro()
+		row.FailedAt, row.Asked = sql.NullInt64{}, 0
 	case state == withdrawal.Submitted && a.Outcome != payout.Sent:
 		b.schedule(row, lease)
 		return b.moveWithdrawal(row, withdrawal.Unknown, source, a.Reason)
@@ -149,6 +161,10 @@ func (b *batch) recordAnswer(row *store.Withdrawal, source string, lease int64, 
 // recordFailure takes a bank's word that no money left. It is certain once the bank has said so for long enough.
 func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64, a payout.Answer) error {
 	state := withdrawal.State(row.State)
+	ours := row.Lease == lease // an old owner may tell what he heard an hour ago
+	if !row.FailedAt.Valid {
+		row.FailedAt = nullMicro(b.now)
+	}
 	if state != withdrawal.Failed {
 		row.Asked = 0
 		b.schedule(row, lease)
@@ -158,7 +174,7 @@ func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64,
 		if row.Rail != merchant.RailSandbox {
 			return nil
 		}
-	} else if since := fromMicro(row.DecidedAt); row.Rail != merchant.RailSandbox && b.now.Sub(since) < certainAfter {
+	} else if row.Rail != merchant.RailSandbox && (!ours || b.now.Sub(fromMicro(row.FailedAt.Int64)) < certainAfter) {
 		b.schedule(row, lease)
 		return b.saveWithdrawal(row, state)
 	}
@@ -192,7 +208,16 @@ func (b *batch) keepAnswer(row *store.Withdrawal, source string, a payout.Answer
 	if raw == nil {
 		raw = []byte{}
 	}
-	err := b.q.InsertAnswer(b.ctx, store.InsertAnswerParams{
+	same, err := b.q.RepeatAnswer(b.ctx, store.RepeatAnswerParams{
+		At: b.now.UnixMicro(), WithdrawalID: row.ID, Source: source, Outcome: string(a.Outcome), RailID: a.RailID, Utr: a.UTR, Code: a.Code, Reason: a.Reason,
+	})
+	if err != nil {
+		return fmt.Errorf("count answer: %w", err)
+	}
+	if same > 0 {
+		return nil
+	}
+	err = b.q.InsertAnswer(b.ctx, store.InsertAnswerParams{
 		WithdrawalID: row.ID, At: b.now.UnixMicro(), Source: source, Outcome: string(a.Outcome), RailID: a.RailID, Utr: a.UTR, Code: a.Code, Reason: a.Reason, Raw: raw,
 	})
 	if err != nil {
@@ -201,15 +226,24 @@ func (b *batch) keepAnswer(row *store.Withdrawal, source string, a payout.Answer
 	return nil
 }
 
-// PayAgain reports whether a rail that says that it has nothing of a withdrawal is to be told of it once more, by the same
-// reference: what was sent must have arrived by now, or never will.
-func (g *Gateway) PayAgain(ctx context.Context, id withdrawal.ID) (bool, error) {
-	row, err := g.store.Read().GetWithdrawal(ctx, int64(id))
-	if err != nil {
-		return false, fmt.Errorf("read withdrawal: %w", err)
-	}
-	since := g.now().Sub(fromMicro(row.SubmittedAt.Int64))
-	return row.SubmittedAt.Valid && since >= payAgainAfter && since <= payAgainUntil, nil
+// PayAgain allows that a rail that says that it has nothing of a payout is told of it once more, by the same reference: what
+// was sent must have arrived by now, or never will. Only who has the lease may, and people who spoke of the payout before
+// must do so anew. ok is false when it may not be told.
+func (g *Gateway) PayAgain(ctx context.Context, p Payout) (until time.Time, ok bool, err error) {
+	err = g.actWithdrawal(ctx, p.ID, func(b *batch, row *store.Withdrawal) error {
+		ok = false
+		state, since := withdrawal.State(row.State), b.now.Sub(fromMicro(row.SubmittedAt.Int64))
+		if row.Lease != p.Lease || state != withdrawal.Submitted && state != withdrawal.Unknown || since < payAgainAfter || since > payAgainUntil || b.onHold(row) != "" {
+			return nil
+		}
+		if err := b.q.DropProposal(b.ctx, row.ID); err != nil {
+			return fmt.Errorf("drop proposal: %w", err)
+		}
+		ok, until = true, b.now.Add(payoutLease)
+		row.NextAt = nullMicro(until)
+		return b.saveWithdrawal(row, state)
+	})
+	return until, ok && err == nil, err
 }
 
 func nullMicro(t time.Time) sql.NullInt64 { return sql.NullInt64{Int64: t.UnixMicro(), Valid: true} }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla"
+	"github.com/galla-gateway/galla/internal/merchant"
 	"github.com/galla-gateway/galla/internal/payout"
 	"github.com/galla-gateway/galla/internal/testkit"
 	"github.com/galla-gateway/galla/internal/withdrawal"
@@ -74,7 +75,6 @@ func TestPayoutIsStoredBeforeItIsMade(t *testing.T) {
 		w.notDue()
 		// The dead one comes back and says the same: nothing changes.
 		w.answer(id, first.Lease, payout.Answer{Outcome: payout.Paid, UTR: "412345678901"}, withdrawal.Paid)
-		w.answer(id, first.Lease, payout.Answer{Outcome: payout.Failed}, withdrawal.Paid)
 		w.wantBalances(300_00, 0, 700_00)
 		if w.toldStatus(id) != galla.WithdrawalPaid {
 			t.Error("not told")
@@ -159,12 +159,135 @@ func TestFailureMustBeCertain(t *testing.T) {
 			w.clock.Advance(certainAfter - time.Second)
 			p = w.begin(id, false)
 			w.answer(id, p.Lease, payout.Answer{Outcome: payout.Unknown}, withdrawal.Failed) // it must be certain anew
-			w.clock.Advance(certainAfter - time.Second)
+			w.clock.Advance(2 * certainAfter)
 			p = w.begin(id, false)
-			w.answer(id, p.Lease, failed, withdrawal.Failed)
+			w.answer(id, p.Lease, failed, withdrawal.Failed) // one word after the doubt
+			w.clock.Advance(certainAfter)
+			w.answer(id, 77, failed, withdrawal.Failed) // of an old owner, who may have heard it long ago
 			w.answer(id, 0, payout.Answer{Outcome: payout.Paid, UTR: "412345678901"}, withdrawal.Paid)
 			w.wantBalances(300_00, 0, 700_00)
 		})
+	})
+}
+
+// A bank is told once more only by who still has the payout, and while nothing speaks against it.
+func TestPayAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(w *world, id withdrawal.ID, p *Payout)
+		after  time.Duration
+		want   bool
+	}{
+		"after ten minutes": {nil, payAgainAfter, true},
+		"too early":         {nil, payAgainAfter - payoutLease - time.Second, false},
+		"too late":          {nil, payAgainUntil + time.Second, false},
+		"another has it":    {func(_ *world, _ withdrawal.ID, p *Payout) { p.Lease++ }, payAgainAfter, false},
+		"in recovery": {func(w *world, _ withdrawal.ID, _ *Payout) {
+			w.mutate("UPDATE installation SET recovery_at = 1")
+			w.must(w.g.Reload(context.Background()))
+		}, payAgainAfter, false},
+		"its merchant is paused": {func(w *world, _ withdrawal.ID, _ *Payout) {
+			w.must(w.g.MoveMerchant(context.Background(), "shop", merchant.Paused))
+		}, payAgainAfter, false},
+		"it failed meanwhile": {func(w *world, id withdrawal.ID, _ *Payout) {
+			w.answer(id, 0, payout.Answer{Outcome: payout.Failed}, withdrawal.Failed)
+		}, payAgainAfter, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			railWorld(t, func(w *world, id withdrawal.ID) {
+				p := w.begin(id, true)
+				w.answer(id, p.Lease, payout.Answer{Outcome: payout.Unknown}, withdrawal.Unknown)
+				maker, _ := w.people()
+				if _, err := w.g.ResolveWithdrawal(context.Background(), maker, id, Resolution{Proof: "the bank has nothing"}); err != nil {
+					t.Fatal(err)
+				}
+				w.clock.Advance(c.after)
+				p = w.begin(id, false)
+				if c.before != nil {
+					c.before(w, id, &p)
+				}
+				until, again, err := w.g.PayAgain(context.Background(), p)
+				if err != nil || again != c.want || again && !until.After(w.clock.Now()) {
+					t.Errorf("%t until %v, %v", again, until, err)
+				}
+				if _, err := w.g.store.Read().GetResolution(context.Background(), int64(id)); isNoRows(err) != c.want {
+					t.Error("what was said before the bank is told again:", err)
+				}
+			})
+		})
+	}
+}
+
+// Who is asking the bank at this moment may be about to tell it once more: nobody says "failed" meanwhile.
+func TestNobodyEndsWhatIsBeingAsked(t *testing.T) {
+	railWorld(t, func(w *world, id withdrawal.ID) {
+		p := w.begin(id, true)
+		w.answer(id, p.Lease, payout.Answer{Outcome: payout.Unknown}, withdrawal.Unknown)
+		w.clock.Advance(time.Hour)
+		p = w.begin(id, false)
+		maker, _ := w.people()
+		_, err := w.g.ResolveWithdrawal(context.Background(), maker, id, Resolution{Proof: "statement"})
+		w.refused(err, CodeConflict, "being asked")
+		w.answer(id, p.Lease, payout.Answer{Outcome: payout.Unknown}, withdrawal.Unknown)
+		if _, err := w.g.ResolveWithdrawal(context.Background(), maker, id, Resolution{Proof: "statement"}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Nothing new is paid in recovery, for a paused merchant, or by a paused rail; what is taken up again afterwards.
+func TestPayoutsOnHold(t *testing.T) {
+	for name, hold := range map[string][2]string{
+		"recovery": {"UPDATE installation SET recovery_at = 1", "UPDATE installation SET recovery_at = NULL"},
+		"merchant": {"UPDATE merchant SET state = 'paused'", "UPDATE merchant SET state = 'active'"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			railWorld(t, func(w *world, id withdrawal.ID) {
+				w.mutate(hold[0])
+				w.must(w.g.Reload(context.Background()))
+				if _, ok, err := w.g.BeginPayout(context.Background(), id, everyRail); ok || err != nil {
+					t.Error(ok, err)
+				}
+				w.wantState(id, withdrawal.Approved)
+				w.notDue()
+				w.mutate(hold[1])
+				w.must(w.g.Reload(context.Background()))
+				w.clock.Advance(unservedPause)
+				w.begin(id, true)
+			})
+		})
+	}
+}
+
+// What was changed after its approval isn't paid, and an approval of somebody who was retired since counts no more.
+func TestApprovalsAreOfWhatIsPaid(t *testing.T) {
+	railWorld(t, func(w *world, id withdrawal.ID) {
+		w.mutate("UPDATE withdrawal SET account_number = '999999999999'")
+		if _, ok, err := w.g.BeginPayout(context.Background(), id, everyRail); ok || err == nil {
+			t.Error("a changed account is paid", ok, err)
+		}
+		w.mutate("UPDATE withdrawal SET account_number = '123456789012'")
+		w.must(w.g.RetireOperator(context.Background(), "maker"))
+		if _, ok, err := w.g.BeginPayout(context.Background(), id, everyRail); ok || err == nil {
+			t.Error("paid by the word of somebody who was retired", ok, err)
+		}
+		w.wantState(id, withdrawal.Approved)
+	})
+}
+
+// The same answer for years is one row.
+func TestSameAnswersAreCounted(t *testing.T) {
+	railWorld(t, func(w *world, id withdrawal.ID) {
+		p := w.begin(id, true)
+		for range 5 {
+			w.answer(id, p.Lease, payout.Answer{Outcome: payout.Unknown, Reason: "timed out"}, withdrawal.Unknown)
+			w.clock.Advance(time.Hour)
+			p = w.begin(id, false)
+		}
+		w.answer(id, p.Lease, payout.Answer{Outcome: payout.Unknown, Reason: "refused"}, withdrawal.Unknown)
+		rows, err := w.g.store.Read().ListAnswers(context.Background(), int64(id))
+		if err != nil || len(rows) != 2 || rows[0].Times != 5 || rows[1].Times != 1 {
+			t.Errorf("%+v, %v", rows, err)
+		}
 	})
 }
 

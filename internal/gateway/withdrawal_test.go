@@ -353,6 +353,9 @@ func TestWithdrawalLimits(t *testing.T) {
 				t.Errorf("%d: %s, %v", i, state, err)
 			}
 		}
+		split := w.take("split", 500) // what an account gets in a day counts together
+		w.wantState(split, withdrawal.Created)
+		w.clock.Advance(24 * time.Hour)
 		auto := w.take("auto", 500) // the account is known by now
 		w.wantState(auto, withdrawal.Approved)
 		taken, err := w.request(wantedWithdrawal(t, "new account", 500, func(r *galla.WithdrawalRequest) { r.AccountNumber = "555555555555" }))
@@ -369,6 +372,20 @@ func TestWithdrawalLimits(t *testing.T) {
 		w.wantState(taken.ID, withdrawal.Approved)
 		w.clock.Advance(24 * time.Hour) // another day
 		w.take("tomorrow", 20_000)
+		// An account that was turned down isn't known by that, nor is the same number at another bank.
+		w.clock.Advance(24 * time.Hour)
+		turned, err := w.request(wantedWithdrawal(t, "turned down", 500, func(r *galla.WithdrawalRequest) { r.AccountNumber = "777777777777" }))
+		w.must(err)
+		w.must(w.g.RefuseWithdrawal(ctx, maker, turned.ID, "fraud"))
+		w.clock.Advance(2 * time.Hour)
+		for name, change := range map[string]func(*galla.WithdrawalRequest){
+			"after a refusal": func(r *galla.WithdrawalRequest) { r.AccountNumber = "777777777777" },
+			"another bank":    func(r *galla.WithdrawalRequest) { r.BankCode = "SBIN0000300" },
+		} {
+			if taken, err := w.request(wantedWithdrawal(t, name, 400, change)); err != nil || taken.State != withdrawal.Created {
+				t.Errorf("%s: %+v, %v", name, taken, err)
+			}
+		}
 		w.wantClean()
 	})
 }

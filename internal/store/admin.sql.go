@@ -497,6 +497,8 @@ SELECT w.id, w.merchant_id, w.amount, w.currency, w.test, w.state, w.utr, w.with
        CAST(COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'withdrawal' AND p.event_id = w.id), 0) AS bigint) AS reserved,
        CAST(COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'withdrawal_end' AND p.event_id = w.id), 0) AS bigint) AS ended,
        CAST(COALESCE((SELECT max(l.kind) FROM posting p JOIN ledger_account l ON l.id = p.destination_id WHERE p.kind = 'withdrawal_end' AND p.event_id = w.id), '') AS text) AS ended_to,
+       CAST((SELECT count(*) FROM withdrawal_answer x WHERE x.withdrawal_id = w.id AND x.at > w.decided_at
+         AND (w.state = 'paid' AND x.outcome = 'failed' OR w.state IN ('refused', 'cancelled', 'refunded') AND x.outcome = 'paid')) AS bigint) AS contradicted,
        CAST(COALESCE(b.merchant_id, 0) AS bigint) AS postback_merchant, CAST(COALESCE(b.body, '') AS text) AS body
 FROM withdrawal w LEFT JOIN postback b ON b.kind = 'withdrawal' AND b.subject_id = w.id
 WHERE w.id > $1 AND w.id <= $2
@@ -522,6 +524,7 @@ type AuditWithdrawalsRow struct {
 	Reserved         int64
 	Ended            int64
 	EndedTo          string
+	Contradicted     int64
 	PostbackMerchant int64
 	Body             string
 }
@@ -550,6 +553,7 @@ func (q *Queries) AuditWithdrawals(ctx context.Context, arg AuditWithdrawalsPara
 			&i.Reserved,
 			&i.Ended,
 			&i.EndedTo,
+			&i.Contradicted,
 			&i.PostbackMerchant,
 			&i.Body,
 		); err != nil {

@@ -32,7 +32,7 @@ var backupTables = []string{
 	"merchant_origin", "receiving_account", "wallet", "wallet_merchant", "assignment", "source", "sender_header", "conversion_rate",
 	"reference", "evidence", "transfer", "disputed_transfer", "claim", "deposit", "ledger_account", "posting", "balance_delta", "transition",
 	"endpoint", "postback", "postback_attempt", "event_new", "event_feed", "event",
-	"operator", "rail", "audit_log", "audit_head", "withdrawal", "withdrawal_approval", "withdrawal_answer", "withdrawal_resolution", "adjustment",
+	"operator", "rail", "audit_log", "audit_head", "withdrawal", "withdrawal_refusal", "withdrawal_approval", "withdrawal_answer", "withdrawal_resolution", "adjustment",
 }
 
 // ErrBackup: a backup can't be read: it is cut off, was changed, or is none.

@@ -311,6 +311,7 @@ type Withdrawal struct {
 	CreatedAt       int64
 	SubmittedAt     sql.NullInt64
 	DecidedAt       int64
+	FailedAt        sql.NullInt64
 	NextAt          sql.NullInt64
 	Asked           int16
 	Lease           int64
@@ -318,7 +319,8 @@ type Withdrawal struct {
 
 type WithdrawalAnswer struct {
 	WithdrawalID int64
-	Number       int16
+	Number       int64
+	Times        int64
 	At           int64
 	Source       string
 	Outcome      string

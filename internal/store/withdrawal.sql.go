@@ -54,8 +54,39 @@ func (q *Queries) DecideAdjustment(ctx context.Context, arg DecideAdjustmentPara
 	return result.RowsAffected()
 }
 
+const dropProposal = `-- name: DropProposal :exec
+DELETE FROM withdrawal_resolution WHERE withdrawal_id = $1 AND confirmed_by IS NULL
+`
+
+// What one person said before the bank was told once more is said of another moment.
+func (q *Queries) DropProposal(ctx context.Context, withdrawalID int64) error {
+	_, err := q.db.ExecContext(ctx, dropProposal, withdrawalID)
+	return err
+}
+
+const findRefusal = `-- name: FindRefusal :one
+SELECT field, message FROM withdrawal_refusal WHERE merchant_id = $1 AND signed_digest = $2
+`
+
+type FindRefusalParams struct {
+	MerchantID   int64
+	SignedDigest []byte
+}
+
+type FindRefusalRow struct {
+	Field   string
+	Message string
+}
+
+func (q *Queries) FindRefusal(ctx context.Context, arg FindRefusalParams) (FindRefusalRow, error) {
+	row := q.db.QueryRowContext(ctx, findRefusal, arg.MerchantID, arg.SignedDigest)
+	var i FindRefusalRow
+	err := row.Scan(&i.Field, &i.Message)
+	return i, err
+}
+
 const findSignedWithdrawal = `-- name: FindSignedWithdrawal :one
-SELECT id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code, branch_code, comment, warning, rail, reference, instruction_hash, approvals, created_by, state, reason, utr, rail_id, claimed_by, not_before, created_at, submitted_at, decided_at, next_at, asked, lease FROM withdrawal WHERE merchant_id = $1 AND signed_digest = $2
+SELECT id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code, branch_code, comment, warning, rail, reference, instruction_hash, approvals, created_by, state, reason, utr, rail_id, claimed_by, not_before, created_at, submitted_at, decided_at, failed_at, next_at, asked, lease FROM withdrawal WHERE merchant_id = $1 AND signed_digest = $2
 `
 
 type FindSignedWithdrawalParams struct {
@@ -96,6 +127,7 @@ func (q *Queries) FindSignedWithdrawal(ctx context.Context, arg FindSignedWithdr
 		&i.CreatedAt,
 		&i.SubmittedAt,
 		&i.DecidedAt,
+		&i.FailedAt,
 		&i.NextAt,
 		&i.Asked,
 		&i.Lease,
@@ -103,8 +135,26 @@ func (q *Queries) FindSignedWithdrawal(ctx context.Context, arg FindSignedWithdr
 	return i, err
 }
 
+const findUTR = `-- name: FindUTR :one
+SELECT id FROM withdrawal WHERE rail = $1 AND utr = $2 AND id <> $3
+`
+
+type FindUTRParams struct {
+	Rail string
+	Utr  string
+	ID   int64
+}
+
+// Which other withdrawal of a rail has a number of the bank as its proof.
+func (q *Queries) FindUTR(ctx context.Context, arg FindUTRParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, findUTR, arg.Rail, arg.Utr, arg.ID)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
 const findWithdrawal = `-- name: FindWithdrawal :one
-SELECT id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code, branch_code, comment, warning, rail, reference, instruction_hash, approvals, created_by, state, reason, utr, rail_id, claimed_by, not_before, created_at, submitted_at, decided_at, next_at, asked, lease FROM withdrawal WHERE merchant_id = $1 AND withdrawal_id = $2
+SELECT id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code, branch_code, comment, warning, rail, reference, instruction_hash, approvals, created_by, state, reason, utr, rail_id, claimed_by, not_before, created_at, submitted_at, decided_at, failed_at, next_at, asked, lease FROM withdrawal WHERE merchant_id = $1 AND withdrawal_id = $2
 `
 
 type FindWithdrawalParams struct {
@@ -145,6 +195,7 @@ func (q *Queries) FindWithdrawal(ctx context.Context, arg FindWithdrawalParams) 
 		&i.CreatedAt,
 		&i.SubmittedAt,
 		&i.DecidedAt,
+		&i.FailedAt,
 		&i.NextAt,
 		&i.Asked,
 		&i.Lease,
@@ -206,15 +257,19 @@ func (q *Queries) GetAvailable(ctx context.Context, id int64) (int64, error) {
 const getPayeeSince = `-- name: GetPayeeSince :one
 SELECT CAST(COALESCE(min(w.created_at), 0) AS bigint) AS since FROM withdrawal w
 WHERE w.merchant_id = $1 AND w.account_number = $2 AND w.test = 0
+  AND w.state NOT IN ('refused', 'cancelled', 'failed', 'refunded')
+  AND substr(CASE WHEN w.bank_code <> '' THEN w.bank_code ELSE w.branch_code END, 1, 4) = CAST($3 AS text)
 `
 
 type GetPayeeSinceParams struct {
 	MerchantID    int64
 	AccountNumber string
+	Bank          string
 }
 
+// Since when a merchant pays to an account of a bank. What was turned down makes nobody known.
 func (q *Queries) GetPayeeSince(ctx context.Context, arg GetPayeeSinceParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, getPayeeSince, arg.MerchantID, arg.AccountNumber)
+	row := q.db.QueryRowContext(ctx, getPayeeSince, arg.MerchantID, arg.AccountNumber, arg.Bank)
 	var since int64
 	err := row.Scan(&since)
 	return since, err
@@ -241,7 +296,7 @@ func (q *Queries) GetResolution(ctx context.Context, withdrawalID int64) (Withdr
 }
 
 const getWithdrawal = `-- name: GetWithdrawal :one
-SELECT id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code, branch_code, comment, warning, rail, reference, instruction_hash, approvals, created_by, state, reason, utr, rail_id, claimed_by, not_before, created_at, submitted_at, decided_at, next_at, asked, lease FROM withdrawal WHERE id = $1
+SELECT id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code, branch_code, comment, warning, rail, reference, instruction_hash, approvals, created_by, state, reason, utr, rail_id, claimed_by, not_before, created_at, submitted_at, decided_at, failed_at, next_at, asked, lease FROM withdrawal WHERE id = $1
 `
 
 func (q *Queries) GetWithdrawal(ctx context.Context, id int64) (Withdrawal, error) {
@@ -277,6 +332,7 @@ func (q *Queries) GetWithdrawal(ctx context.Context, id int64) (Withdrawal, erro
 		&i.CreatedAt,
 		&i.SubmittedAt,
 		&i.DecidedAt,
+		&i.FailedAt,
 		&i.NextAt,
 		&i.Asked,
 		&i.Lease,
@@ -468,6 +524,30 @@ func (q *Queries) InsertRail(ctx context.Context, arg InsertRailParams) error {
 	return err
 }
 
+const insertRefusal = `-- name: InsertRefusal :exec
+INSERT INTO withdrawal_refusal (merchant_id, signed_digest, field, message, at)
+VALUES ($1, $2, $3, $4, $5)
+`
+
+type InsertRefusalParams struct {
+	MerchantID   int64
+	SignedDigest []byte
+	Field        string
+	Message      string
+	At           int64
+}
+
+func (q *Queries) InsertRefusal(ctx context.Context, arg InsertRefusalParams) error {
+	_, err := q.db.ExecContext(ctx, insertRefusal,
+		arg.MerchantID,
+		arg.SignedDigest,
+		arg.Field,
+		arg.Message,
+		arg.At,
+	)
+	return err
+}
+
 const insertResolution = `-- name: InsertResolution :exec
 INSERT INTO withdrawal_resolution (withdrawal_id, outcome, utr, proof, proposed_by, proposed_at)
 VALUES ($1, $2, $3, $4, $5, $6)
@@ -625,7 +705,7 @@ func (q *Queries) ListAdjustments(ctx context.Context, arg ListAdjustmentsParams
 }
 
 const listAnswers = `-- name: ListAnswers :many
-SELECT withdrawal_id, number, at, source, outcome, rail_id, utr, code, reason, raw FROM withdrawal_answer WHERE withdrawal_id = $1 ORDER BY number
+SELECT withdrawal_id, number, times, at, source, outcome, rail_id, utr, code, reason, raw FROM withdrawal_answer WHERE withdrawal_id = $1 ORDER BY number
 `
 
 func (q *Queries) ListAnswers(ctx context.Context, withdrawalID int64) ([]WithdrawalAnswer, error) {
@@ -640,6 +720,7 @@ func (q *Queries) ListAnswers(ctx context.Context, withdrawalID int64) ([]Withdr
 		if err := rows.Scan(
 			&i.WithdrawalID,
 			&i.Number,
+			&i.Times,
 			&i.At,
 			&i.Source,
 			&i.Outcome,
@@ -747,7 +828,7 @@ func (q *Queries) ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]A
 }
 
 const listDueWithdrawals = `-- name: ListDueWithdrawals :many
-SELECT w.id, w.merchant_id, w.withdrawal_id, w.signed_digest, w.test, w.payee, w.method, w.amount, w.currency, w.account_number, w.account_name, w.bank_code, w.branch_code, w.comment, w.warning, w.rail, w.reference, w.instruction_hash, w.approvals, w.created_by, w.state, w.reason, w.utr, w.rail_id, w.claimed_by, w.not_before, w.created_at, w.submitted_at, w.decided_at, w.next_at, w.asked, w.lease FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= $1 ORDER BY w.next_at LIMIT CAST($2 AS bigint)
+SELECT w.id, w.merchant_id, w.withdrawal_id, w.signed_digest, w.test, w.payee, w.method, w.amount, w.currency, w.account_number, w.account_name, w.bank_code, w.branch_code, w.comment, w.warning, w.rail, w.reference, w.instruction_hash, w.approvals, w.created_by, w.state, w.reason, w.utr, w.rail_id, w.claimed_by, w.not_before, w.created_at, w.submitted_at, w.decided_at, w.failed_at, w.next_at, w.asked, w.lease FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= $1 ORDER BY w.next_at LIMIT CAST($2 AS bigint)
 `
 
 type ListDueWithdrawalsParams struct {
@@ -795,6 +876,7 @@ func (q *Queries) ListDueWithdrawals(ctx context.Context, arg ListDueWithdrawals
 			&i.CreatedAt,
 			&i.SubmittedAt,
 			&i.DecidedAt,
+			&i.FailedAt,
 			&i.NextAt,
 			&i.Asked,
 			&i.Lease,
@@ -880,7 +962,7 @@ func (q *Queries) ListRails(ctx context.Context) ([]Rail, error) {
 }
 
 const listWithdrawals = `-- name: ListWithdrawals :many
-SELECT w.id, w.merchant_id, w.withdrawal_id, w.signed_digest, w.test, w.payee, w.method, w.amount, w.currency, w.account_number, w.account_name, w.bank_code, w.branch_code, w.comment, w.warning, w.rail, w.reference, w.instruction_hash, w.approvals, w.created_by, w.state, w.reason, w.utr, w.rail_id, w.claimed_by, w.not_before, w.created_at, w.submitted_at, w.decided_at, w.next_at, w.asked, w.lease, m.slug FROM withdrawal w JOIN merchant m ON m.id = w.merchant_id
+SELECT w.id, w.merchant_id, w.withdrawal_id, w.signed_digest, w.test, w.payee, w.method, w.amount, w.currency, w.account_number, w.account_name, w.bank_code, w.branch_code, w.comment, w.warning, w.rail, w.reference, w.instruction_hash, w.approvals, w.created_by, w.state, w.reason, w.utr, w.rail_id, w.claimed_by, w.not_before, w.created_at, w.submitted_at, w.decided_at, w.failed_at, w.next_at, w.asked, w.lease, m.slug FROM withdrawal w JOIN merchant m ON m.id = w.merchant_id
 WHERE w.id < $1
   AND (CAST($2 AS text) = '' OR w.state = CAST($2 AS text))
   AND (CAST($3 AS bigint) = 0 OR w.merchant_id = CAST($3 AS bigint))
@@ -924,6 +1006,7 @@ type ListWithdrawalsRow struct {
 	CreatedAt       int64
 	SubmittedAt     sql.NullInt64
 	DecidedAt       int64
+	FailedAt        sql.NullInt64
 	NextAt          sql.NullInt64
 	Asked           int16
 	Lease           int64
@@ -974,6 +1057,7 @@ func (q *Queries) ListWithdrawals(ctx context.Context, arg ListWithdrawalsParams
 			&i.CreatedAt,
 			&i.SubmittedAt,
 			&i.DecidedAt,
+			&i.FailedAt,
 			&i.NextAt,
 			&i.Asked,
 			&i.Lease,
@@ -993,7 +1077,7 @@ func (q *Queries) ListWithdrawals(ctx context.Context, arg ListWithdrawalsParams
 }
 
 const listWithdrawalsAfter = `-- name: ListWithdrawalsAfter :many
-SELECT id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code, branch_code, comment, warning, rail, reference, instruction_hash, approvals, created_by, state, reason, utr, rail_id, claimed_by, not_before, created_at, submitted_at, decided_at, next_at, asked, lease FROM withdrawal WHERE merchant_id = $1 AND id > $2 ORDER BY id LIMIT CAST($3 AS bigint)
+SELECT id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code, branch_code, comment, warning, rail, reference, instruction_hash, approvals, created_by, state, reason, utr, rail_id, claimed_by, not_before, created_at, submitted_at, decided_at, failed_at, next_at, asked, lease FROM withdrawal WHERE merchant_id = $1 AND id > $2 ORDER BY id LIMIT CAST($3 AS bigint)
 `
 
 type ListWithdrawalsAfterParams struct {
@@ -1041,6 +1125,7 @@ func (q *Queries) ListWithdrawalsAfter(ctx context.Context, arg ListWithdrawalsA
 			&i.CreatedAt,
 			&i.SubmittedAt,
 			&i.DecidedAt,
+			&i.FailedAt,
 			&i.NextAt,
 			&i.Asked,
 			&i.Lease,
@@ -1090,7 +1175,7 @@ func (q *Queries) LockLedgerAccount(ctx context.Context, id int64) (int64, error
 }
 
 const lockWithdrawal = `-- name: LockWithdrawal :one
-SELECT id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code, branch_code, comment, warning, rail, reference, instruction_hash, approvals, created_by, state, reason, utr, rail_id, claimed_by, not_before, created_at, submitted_at, decided_at, next_at, asked, lease FROM withdrawal WHERE id = $1 FOR UPDATE
+SELECT id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code, branch_code, comment, warning, rail, reference, instruction_hash, approvals, created_by, state, reason, utr, rail_id, claimed_by, not_before, created_at, submitted_at, decided_at, failed_at, next_at, asked, lease FROM withdrawal WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockWithdrawal(ctx context.Context, id int64) (Withdrawal, error) {
@@ -1126,6 +1211,7 @@ func (q *Queries) LockWithdrawal(ctx context.Context, id int64) (Withdrawal, err
 		&i.CreatedAt,
 		&i.SubmittedAt,
 		&i.DecidedAt,
+		&i.FailedAt,
 		&i.NextAt,
 		&i.Asked,
 		&i.Lease,
@@ -1135,12 +1221,12 @@ func (q *Queries) LockWithdrawal(ctx context.Context, id int64) (Withdrawal, err
 
 const moveWithdrawal = `-- name: MoveWithdrawal :execrows
 UPDATE withdrawal SET state = $1, reason = $2, utr = $3, rail_id = $4,
-  claimed_by = $5, submitted_at = $6, decided_at = $7, next_at = $8,
-  asked = $9, lease = $10
-WHERE withdrawal.id = $11 AND withdrawal.state = $12 AND withdrawal.lease = $13
+  claimed_by = $5, submitted_at = $6, decided_at = $7, failed_at = $8, next_at = $9,
+  asked = $10, lease = $11
+WHERE withdrawal.id = $12 AND withdrawal.state = $13 AND withdrawal.lease = $14
   AND ($1 NOT IN ('approved', 'submitted') OR withdrawal.approvals <= (
-    SELECT count(*) FROM withdrawal_approval a
-    WHERE a.withdrawal_id = withdrawal.id AND a.instruction_hash = withdrawal.instruction_hash
+    SELECT count(*) FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
+    WHERE a.withdrawal_id = withdrawal.id AND a.instruction_hash = withdrawal.instruction_hash AND o.state = 'active'
   ))
 `
 
@@ -1152,6 +1238,7 @@ type MoveWithdrawalParams struct {
 	ClaimedBy   int64
 	SubmittedAt sql.NullInt64
 	DecidedAt   int64
+	FailedAt    sql.NullInt64
 	NextAt      sql.NullInt64
 	Asked       int16
 	Lease       int64
@@ -1171,12 +1258,50 @@ func (q *Queries) MoveWithdrawal(ctx context.Context, arg MoveWithdrawalParams) 
 		arg.ClaimedBy,
 		arg.SubmittedAt,
 		arg.DecidedAt,
+		arg.FailedAt,
 		arg.NextAt,
 		arg.Asked,
 		arg.Lease,
 		arg.ID,
 		arg.FromState,
 		arg.FromLease,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const repeatAnswer = `-- name: RepeatAnswer :execrows
+UPDATE withdrawal_answer SET at = $1, times = times + 1
+WHERE withdrawal_answer.withdrawal_id = $2 AND withdrawal_answer.source = $3
+  AND withdrawal_answer.outcome = $4 AND withdrawal_answer.rail_id = $5
+  AND withdrawal_answer.utr = $6 AND withdrawal_answer.code = $7 AND withdrawal_answer.reason = $8
+  AND withdrawal_answer.number = (SELECT max(l.number) FROM withdrawal_answer l WHERE l.withdrawal_id = $2)
+`
+
+type RepeatAnswerParams struct {
+	At           int64
+	WithdrawalID int64
+	Source       string
+	Outcome      string
+	RailID       string
+	Utr          string
+	Code         string
+	Reason       string
+}
+
+// The same answer as the last one is counted there: a rail that is asked for years says the same thousands of times.
+func (q *Queries) RepeatAnswer(ctx context.Context, arg RepeatAnswerParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, repeatAnswer,
+		arg.At,
+		arg.WithdrawalID,
+		arg.Source,
+		arg.Outcome,
+		arg.RailID,
+		arg.Utr,
+		arg.Code,
+		arg.Reason,
 	)
 	if err != nil {
 		return 0, err

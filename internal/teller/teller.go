@@ -4,6 +4,7 @@ package teller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -143,16 +144,30 @@ func (t *Teller) call(ctx context.Context, by rail.Rail, p gateway.Payout) (payo
 	defer cancel()
 	t.counters.Calls.Add(1)
 	if p.Pay {
-		return by.Pay(ctx, p.Instruction), nil
+		return t.pay(ctx, by, p)
 	}
 	answer := by.Find(ctx, p.Instruction, p.RailID)
 	if answer.Outcome != payout.Absent {
 		return answer, nil
 	}
-	again, err := t.config.Gateway.PayAgain(ctx, p.ID)
+	until, again, err := t.config.Gateway.PayAgain(ctx, p)
 	if err != nil || !again {
 		return answer, err
 	}
+	p.Until = until
+	return t.pay(ctx, by, p)
+}
+
+// errSlept: this process slept since it took the payout, and somebody else may be about to see to it. Nothing was sent.
+var errSlept = errors.New("too little time is left to tell the rail")
+
+// pay tells the rail, if the answer will be here while the payout is still ours.
+func (t *Teller) pay(ctx context.Context, by rail.Rail, p gateway.Payout) (payout.Answer, error) {
+	if p.Until.Sub(t.config.Now()) < callLimit+callLimit/3 {
+		return payout.Answer{}, errSlept
+	}
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
 	return by.Pay(ctx, p.Instruction), nil
 }
 

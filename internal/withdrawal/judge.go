@@ -56,7 +56,7 @@ func Judge(f Facts) Verdict {
 	case f.Balance < f.Amount.Minor:
 		return Verdict{Field: FieldBalance, Message: "Insufficient balance"}
 	}
-	v := Verdict{Approvals: Approvals(f.Amount.Minor, p), NotBefore: f.Now}
+	v := Verdict{Approvals: Approvals(f.PayeeToday+f.Amount.Minor, p), NotBefore: f.Now}
 	if f.Recovery {
 		v.Approvals = 2
 	}
@@ -70,7 +70,8 @@ func Judge(f Facts) Verdict {
 	return v
 }
 
-// Approvals is how many different people must approve an amount.
+// Approvals is how many different people must approve an amount: what an account gets in a day, so that to split it is of no
+// use.
 func Approvals(minor int64, p merchant.WithdrawalPolicy) int {
 	switch {
 	case minor <= p.AutoLimit:

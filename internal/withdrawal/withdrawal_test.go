@@ -81,10 +81,10 @@ func TestJudge(t *testing.T) {
 			return
 		}
 		want := 2
-		if minor <= p.OneLimit {
+		if f.PayeeToday+minor <= p.OneLimit {
 			want = 1
 		}
-		if minor <= p.AutoLimit {
+		if f.PayeeToday+minor <= p.AutoLimit {
 			want = 0
 		}
 		if f.Recovery {

@@ -40,7 +40,7 @@ CREATE TABLE rail (
 
 -- withdrawal. signed_digest is of the text that the merchant signed: of one such text there is one payout at most (W-7).
 -- reference is the bank's for ever (W-2); instruction_hash is of all that a bank is told. approvals is how many different
--- people must say yes, not_before when the cool-off of a new beneficiary ends. next_at is when a rail is asked next, lease
+-- people must say yes, failed_at since when its bank has said without a break that it failed, not_before when the cool-off of a new beneficiary ends. next_at is when a rail is asked next, lease
 -- who asks. A test withdrawal moves no money.
 CREATE TABLE withdrawal (
   id               bigint PRIMARY KEY,
@@ -72,6 +72,7 @@ CREATE TABLE withdrawal (
   created_at       bigint NOT NULL,
   submitted_at     bigint,
   decided_at       bigint NOT NULL,
+  failed_at        bigint,
   next_at          bigint,
   asked            smallint NOT NULL DEFAULT 0,
   lease            bigint NOT NULL DEFAULT 0,
@@ -86,7 +87,18 @@ CREATE INDEX withdrawal_next ON withdrawal (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX withdrawal_merchant ON withdrawal (merchant_id, created_at);
 CREATE INDEX withdrawal_account ON withdrawal (merchant_id, account_number, created_at);
 -- One transfer of the bank is the proof of one withdrawal.
-CREATE UNIQUE INDEX withdrawal_utr ON withdrawal (utr) WHERE utr <> '';
+CREATE UNIQUE INDEX withdrawal_utr ON withdrawal (rail, utr) WHERE utr <> '';
+
+-- withdrawal_refusal: what was signed and refused stays so. Its merchant was told "fail", and may have given the money to
+-- the user another way: the same body must not be paid on another day.
+CREATE TABLE withdrawal_refusal (
+  merchant_id   bigint NOT NULL REFERENCES merchant (id),
+  signed_digest bytea NOT NULL CHECK (length(signed_digest) = 32),
+  field         text NOT NULL,
+  message       text NOT NULL,
+  at            bigint NOT NULL,
+  PRIMARY KEY (merchant_id, signed_digest)
+);
 
 -- withdrawal_approval: one person's yes to exactly this instruction, by somebody else than who asked for it.
 CREATE TABLE withdrawal_approval (
@@ -100,10 +112,11 @@ CREATE TABLE withdrawal_approval (
   CHECK (operator_id <> created_by)
 );
 
--- withdrawal_answer: what a rail or a person said became of a withdrawal, as it came.
+-- withdrawal_answer: what a rail or a person said became of a withdrawal, as it came; times is how often in a row, at the last.
 CREATE TABLE withdrawal_answer (
   withdrawal_id bigint NOT NULL REFERENCES withdrawal (id),
-  number        smallint NOT NULL,
+  number        bigint NOT NULL,
+  times         bigint NOT NULL DEFAULT 1,
   at            bigint NOT NULL,
   source        text NOT NULL,
   outcome       text NOT NULL CHECK (outcome IN ('sent', 'paid', 'failed', 'unknown', 'absent')),

@@ -33,8 +33,22 @@ WHERE w.merchant_id = sqlc.arg(merchant_id) AND w.account_number = sqlc.arg(acco
   AND w.state NOT IN ('refused', 'cancelled', 'refunded');
 
 -- name: GetPayeeSince :one
+-- Since when a merchant pays to an account of a bank. What was turned down makes nobody known.
 SELECT CAST(COALESCE(min(w.created_at), 0) AS bigint) AS since FROM withdrawal w
-WHERE w.merchant_id = sqlc.arg(merchant_id) AND w.account_number = sqlc.arg(account_number) AND w.test = 0;
+WHERE w.merchant_id = sqlc.arg(merchant_id) AND w.account_number = sqlc.arg(account_number) AND w.test = 0
+  AND w.state NOT IN ('refused', 'cancelled', 'failed', 'refunded')
+  AND substr(CASE WHEN w.bank_code <> '' THEN w.bank_code ELSE w.branch_code END, 1, 4) = CAST(sqlc.arg(bank) AS text);
+
+-- name: FindRefusal :one
+SELECT field, message FROM withdrawal_refusal WHERE merchant_id = sqlc.arg(merchant_id) AND signed_digest = sqlc.arg(signed_digest);
+
+-- name: InsertRefusal :exec
+INSERT INTO withdrawal_refusal (merchant_id, signed_digest, field, message, at)
+VALUES (sqlc.arg(merchant_id), sqlc.arg(signed_digest), sqlc.arg(field), sqlc.arg(message), sqlc.arg(at));
+
+-- name: FindUTR :one
+-- Which other withdrawal of a rail has a number of the bank as its proof.
+SELECT id FROM withdrawal WHERE rail = sqlc.arg(rail) AND utr = sqlc.arg(utr) AND id <> sqlc.arg(id);
 
 -- name: InsertWithdrawal :exec
 INSERT INTO withdrawal (
@@ -51,12 +65,12 @@ INSERT INTO withdrawal (
 -- The move that the caller decided on; none if somebody else moved it since. One goes to a bank only with all its approvals,
 -- each of just what the bank is told.
 UPDATE withdrawal SET state = sqlc.arg(state), reason = sqlc.arg(reason), utr = sqlc.arg(utr), rail_id = sqlc.arg(rail_id),
-  claimed_by = sqlc.arg(claimed_by), submitted_at = sqlc.arg(submitted_at), decided_at = sqlc.arg(decided_at), next_at = sqlc.arg(next_at),
+  claimed_by = sqlc.arg(claimed_by), submitted_at = sqlc.arg(submitted_at), decided_at = sqlc.arg(decided_at), failed_at = sqlc.arg(failed_at), next_at = sqlc.arg(next_at),
   asked = sqlc.arg(asked), lease = sqlc.arg(lease)
 WHERE withdrawal.id = sqlc.arg(id) AND withdrawal.state = sqlc.arg(from_state) AND withdrawal.lease = sqlc.arg(from_lease)
   AND (sqlc.arg(state) NOT IN ('approved', 'submitted') OR withdrawal.approvals <= (
-    SELECT count(*) FROM withdrawal_approval a
-    WHERE a.withdrawal_id = withdrawal.id AND a.instruction_hash = withdrawal.instruction_hash
+    SELECT count(*) FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
+    WHERE a.withdrawal_id = withdrawal.id AND a.instruction_hash = withdrawal.instruction_hash AND o.state = 'active'
   ));
 
 -- name: InsertApproval :execrows
@@ -67,6 +81,14 @@ ON CONFLICT (withdrawal_id, operator_id) DO NOTHING;
 -- name: ListApprovals :many
 SELECT a.*, o.name FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
 WHERE a.withdrawal_id = sqlc.arg(withdrawal_id) ORDER BY a.at, a.operator_id;
+
+-- name: RepeatAnswer :execrows
+-- The same answer as the last one is counted there: a rail that is asked for years says the same thousands of times.
+UPDATE withdrawal_answer SET at = sqlc.arg(at), times = times + 1
+WHERE withdrawal_answer.withdrawal_id = sqlc.arg(withdrawal_id) AND withdrawal_answer.source = sqlc.arg(source)
+  AND withdrawal_answer.outcome = sqlc.arg(outcome) AND withdrawal_answer.rail_id = sqlc.arg(rail_id)
+  AND withdrawal_answer.utr = sqlc.arg(utr) AND withdrawal_answer.code = sqlc.arg(code) AND withdrawal_answer.reason = sqlc.arg(reason)
+  AND withdrawal_answer.number = (SELECT max(l.number) FROM withdrawal_answer l WHERE l.withdrawal_id = sqlc.arg(withdrawal_id));
 
 -- name: InsertAnswer :exec
 INSERT INTO withdrawal_answer (withdrawal_id, number, at, source, outcome, rail_id, utr, code, reason, raw)
@@ -93,6 +115,10 @@ SELECT w.* FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= sqlc.a
 -- name: InsertResolution :exec
 INSERT INTO withdrawal_resolution (withdrawal_id, outcome, utr, proof, proposed_by, proposed_at)
 VALUES (sqlc.arg(withdrawal_id), sqlc.arg(outcome), sqlc.arg(utr), sqlc.arg(proof), sqlc.arg(proposed_by), sqlc.arg(proposed_at));
+
+-- name: DropProposal :exec
+-- What one person said before the bank was told once more is said of another moment.
+DELETE FROM withdrawal_resolution WHERE withdrawal_id = sqlc.arg(withdrawal_id) AND confirmed_by IS NULL;
 
 -- name: ReplaceResolution :execrows
 UPDATE withdrawal_resolution SET outcome = sqlc.arg(outcome), utr = sqlc.arg(utr), proof = sqlc.arg(proof), proposed_by = sqlc.arg(proposed_by),
