@@ -103,6 +103,9 @@ func (a *app) auditLog() *cobra.Command {
 		if rows < 1 || rows > maxRows {
 			return usagef("--limit: expected 1 to %d", maxRows)
 		}
+		if after < 0 {
+			return usagef("--after: expected the number of a row")
+		}
 		s, _, err := a.openStore(c)
 		if err != nil {
 			return err

@@ -12,7 +12,7 @@ import (
 // balanceDoc is one ledger account in a document. Money that came in makes receiving negative: it is what the outside
 // gave; unclaimed, merchant and fees say whose it is.
 type balanceDoc struct {
-	Kind      string `json:"kind"` // receiving, unclaimed, merchant, fees
+	Kind      string `json:"kind"` // of an account: receiving, unclaimed; of a merchant: merchant, fees, reserved, paid_out, treasury
 	Merchant  string `json:"merchant,omitempty"`
 	AccountID int64  `json:"account_id,omitempty"`
 	Currency  string `json:"currency"`
@@ -49,12 +49,12 @@ func newBalance(a *app) *cobra.Command {
 			doc := balanceDoc{Kind: row.Kind, Currency: row.Currency, Balance: amountText(row.Balance, row.Currency)}
 			owner := ""
 			switch ledger.AccountKind(row.Kind) {
-			case ledger.Merchant, ledger.Fees:
-				doc.Merchant = slugs[row.OwnerID]
-				owner = doc.Merchant
-			default:
+			case ledger.Receiving, ledger.Unclaimed:
 				doc.AccountID = row.OwnerID
 				owner = "account " + number(row.OwnerID)
+			default:
+				doc.Merchant = slugs[row.OwnerID]
+				owner = doc.Merchant
 			}
 			if slug == "" || doc.Merchant == slug {
 				docs = append(docs, doc)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -49,6 +50,9 @@ func (a *app) ledgerPropose(use, short string, kind gateway.AdjustmentKind) *cob
 		parsed, err := money.Parse(amount, money.INR)
 		if err != nil {
 			return usagef("--amount: %v", err)
+		}
+		if strings.TrimSpace(reason) == "" {
+			return usagef("--reason: say why, it is kept with your name")
 		}
 		ad, by, err := a.openOperator(c)
 		if err != nil {

@@ -102,7 +102,7 @@ func (a *app) withdrawalList() *cobra.Command {
 		for i, row := range rows {
 			d := withdrawalDocOf(row)
 			docs[i] = d
-			cells[i] = []string{number(d.ID), minute(row.CreatedAt), d.Merchant, d.WithdrawalID, d.State, d.Amount, d.Currency, d.Name, d.Account, d.IFSC, d.Rail}
+			cells[i] = []string{number(d.ID), minute(row.CreatedAt), d.Merchant, printable(d.WithdrawalID), d.State, d.Amount, d.Currency, d.Name, d.Account, d.IFSC, d.Rail}
 		}
 		return a.print(docs, func(w io.Writer) {
 			table(w, []string{"id", "created", "merchant", "withdrawal", "state", "amount", "", "name", "account", "ifsc", "rail"}, cells)
@@ -135,7 +135,7 @@ type answerDoc struct {
 }
 
 func (d answerDoc) row() []string {
-	return []string{d.At, d.Source, d.Outcome, dash(d.UTR), dash(printable(d.Code)), dash(printable(d.Reason))}
+	return []string{d.At, d.Source, d.Outcome, dash(printable(d.UTR)), dash(printable(d.Code)), dash(printable(d.Reason))}
 }
 
 // withdrawalShown is everything about a withdrawal.
@@ -196,10 +196,10 @@ func writeWithdrawal(w io.Writer, doc withdrawalShown) {
 	if doc.Test {
 		kind = "yes: no money moves"
 	}
-	pairs(w, [2]string{"withdrawal", number(doc.ID)}, [2]string{"of", doc.Merchant + ", " + doc.WithdrawalID}, [2]string{"state", doc.State},
+	pairs(w, [2]string{"withdrawal", number(doc.ID)}, [2]string{"of", doc.Merchant + ", " + printable(doc.WithdrawalID)}, [2]string{"state", doc.State},
 		[2]string{"reason", printable(doc.Reason)}, [2]string{"test", kind}, [2]string{"amount", doc.Amount + " " + doc.Currency},
 		[2]string{"to", doc.Name}, [2]string{"account", doc.Account}, [2]string{"ifsc", doc.IFSC}, [2]string{"warning", doc.Warning},
-		[2]string{"rail", doc.Rail}, [2]string{"reference", doc.Reference}, [2]string{"utr", doc.UTR},
+		[2]string{"rail", doc.Rail}, [2]string{"reference", doc.Reference}, [2]string{"utr", printable(doc.UTR)},
 		[2]string{"approvals", fmt.Sprintf("%d of %d", len(doc.Given), doc.Approvals)}, [2]string{"hash", doc.Hash},
 		[2]string{"created", doc.CreatedAt}, [2]string{"not before", doc.NotBefore}, [2]string{"asked next", doc.NextAt})
 	section(w, "moves", transitionHead, doc.Transitions)

@@ -52,6 +52,9 @@ func (a *app) withdrawalApprove() *cobra.Command {
 func (a *app) withdrawalEnd(use, short string, end func(*admin, context.Context, gateway.Operator, withdrawal.ID, string) error) *cobra.Command {
 	var reason string
 	c := a.withdrawalAct(use, short, func(c *cobra.Command, ad *admin, by gateway.Operator, id withdrawal.ID) error {
+		if strings.TrimSpace(reason) == "" {
+			return usagef("--reason: say why, it is kept with your name")
+		}
 		return end(ad, c.Context(), by, id, reason)
 	})
 	c.Flags().StringVar(&reason, "reason", "", "why; kept with your name")
@@ -95,7 +98,7 @@ func (a *app) withdrawalClaim() *cobra.Command {
 			writeInstruction(w, i)
 			fmt.Fprintf(w, "\nIt is yours now. Once it is paid: galla withdrawal settle %d --utr 412345678901\nIf the bank refuses it: galla withdrawal settle %d --failed --reason TEXT\n", id, id)
 			if takeover {
-				fmt.Fprintf(w, "Somebody began before you: look at the bank for %s first, whether it was paid.\n", i.Reference)
+				fmt.Fprintf(w, "If somebody began before you, look at the bank for %s first, whether it was paid.\n", i.Reference)
 			}
 		})
 	}), short)
@@ -110,6 +113,9 @@ func (a *app) withdrawalSettle() *cobra.Command {
 		func(c *cobra.Command, ad *admin, by gateway.Operator, id withdrawal.ID) error {
 			if failed == (utr != "") {
 				return usagef("give --utr with the number of the bank, or --failed with --reason")
+			}
+			if failed && strings.TrimSpace(reason) == "" {
+				return usagef("--reason: say what the bank said")
 			}
 			return ad.SettleWithdrawal(c.Context(), by, id, !failed, utr, reason)
 		})

@@ -81,9 +81,18 @@ func TestClaims(t *testing.T) {
 		if got := c.json("audit"); got["ok"] != true || strings.Contains(fmt.Sprint(got), "examples") {
 			t.Errorf("audit: %v", got)
 		}
-		balances := c.list("balance", "--merchant", "shop")
-		if len(balances) != 2 || balances[0]["balance"] != "750.50" && balances[1]["balance"] != "750.50" {
+		balances := map[string]any{}
+		for _, row := range c.list("balance", "--merchant", "shop") {
+			balances[row["kind"].(string)] = row["balance"]
+		}
+		if len(balances) != 5 || balances["merchant"] != "750.50" || balances["fees"] != "0.00" {
 			t.Errorf("balance: %v", balances)
+		}
+		for _, row := range c.list("balance") {
+			_, ofAccount := row["account_id"]
+			if received := row["kind"] == "receiving" || row["kind"] == "unclaimed"; ofAccount != received {
+				t.Errorf("whose is it? %v", row)
+			}
 		}
 		c.fails(exitFailed, "no merchant nobody", "balance", "--merchant", "nobody")
 	})

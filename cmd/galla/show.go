@@ -234,5 +234,5 @@ type transitionDoc struct {
 var transitionHead = []string{"at", "from", "to", "actor", "reason", "facts"}
 
 func (d transitionDoc) row() []string {
-	return []string{minute(d.at), dash(d.From), d.To, d.Actor, d.Reason, d.facts}
+	return []string{minute(d.at), dash(d.From), d.To, d.Actor, printable(d.Reason), d.facts}
 }
