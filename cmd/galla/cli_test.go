@@ -23,6 +23,7 @@ type console struct {
 	clock   *testkit.Clock
 	environ []string
 	keyFile string
+	said    *strings.Builder // what commands print is added to it, nil for nowhere
 }
 
 // newConsole stands in front of an empty database with a key file of its own.
@@ -54,6 +55,9 @@ func (c *console) run(args ...string) result {
 	var stdout, stderr bytes.Buffer
 	a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, environ: c.environ, now: c.clock.Now}
 	code := a.run(context.Background(), args)
+	if c.said != nil {
+		c.said.WriteString(stdout.String() + stderr.String())
+	}
 	return result{code, stdout.String(), stderr.String()}
 }
 
