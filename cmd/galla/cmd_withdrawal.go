@@ -144,6 +144,17 @@ type withdrawalShown struct {
 	Transitions []transitionDoc `json:"transitions"`
 	Given       []approvalDoc   `json:"approvals"`
 	Answers     []answerDoc     `json:"answers"`
+	Resolution  *resolutionDoc  `json:"resolution"`
+}
+
+// resolutionDoc is what one person said became of it, until another says the same.
+type resolutionDoc struct {
+	Outcome     string `json:"outcome"`
+	UTR         string `json:"utr,omitempty"`
+	Proof       string `json:"proof"`
+	ProposedBy  int64  `json:"proposed_by"`
+	ProposedAt  string `json:"proposed_at"`
+	ConfirmedBy int64  `json:"confirmed_by,omitempty"`
 }
 
 func (a *app) withdrawalShow() *cobra.Command {
@@ -188,6 +199,13 @@ func (a *app) showWithdrawal(ctx context.Context, s *store.Store, id int64) erro
 	for _, row := range answers {
 		doc.Answers = append(doc.Answers, answerDoc{moment(row.At), row.Source, row.Outcome, row.Utr, row.Code, row.Reason, row.RailID})
 	}
+	said, err := q.GetResolution(ctx, id)
+	if err == nil {
+		doc.Resolution = &resolutionDoc{said.Outcome, said.Utr, said.Proof, said.ProposedBy, moment(said.ProposedAt), said.ConfirmedBy.Int64}
+	}
+	if err := ignoreNoRows(err); err != nil {
+		return err
+	}
 	return a.print(doc, func(w io.Writer) { writeWithdrawal(w, doc) })
 }
 
@@ -205,6 +223,12 @@ func writeWithdrawal(w io.Writer, doc withdrawalShown) {
 	section(w, "moves", transitionHead, doc.Transitions)
 	section(w, "approvals", []string{"at", "operator", "hash"}, doc.Given)
 	section(w, "answers", []string{"at", "source", "outcome", "utr", "code", "reason"}, doc.Answers)
+	if r := doc.Resolution; r != nil {
+		fmt.Fprintf(w, "\noperator %d said at %s: %s %s, proof: %s\n", r.ProposedBy, r.ProposedAt, r.Outcome, r.UTR, printable(r.Proof))
+		if r.ConfirmedBy == 0 {
+			fmt.Fprintln(w, "It ends when another operator says the same.")
+		}
+	}
 }
 
 // writeInstruction is what a person types into the bank's form.

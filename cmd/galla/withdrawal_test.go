@@ -176,7 +176,7 @@ func TestWithdrawalThatTheBankRefused(t *testing.T) {
 		}
 		d.wantState(n, "refunded", nil)
 		d.wantBalances("1000.00", "0.00", "0.00")
-		d.ravi.fails(exitFailed, "is refunded: only one that is unknown or failed", "withdrawal", "resolve", n, "--utr", "412345678901", "--proof", "x")
+		d.ravi.fails(exitFailed, "is refunded: people resolve what is unknown or failed", "withdrawal", "resolve", n, "--utr", "412345678901", "--proof", "x")
 		acts := d.acts(n)
 		if len(acts) != 6 || acts[2] != "operator:asha.rao withdrawal.failed account closed" || !strings.HasPrefix(acts[5], "operator:ravi withdrawal.resolved") {
 			t.Errorf("acts %q", acts)
@@ -356,7 +356,7 @@ func TestWithdrawalUsedWrongly(t *testing.T) {
 			{"--proof: say where", "resolve " + n + " --failed --proof="},
 			{"give --utr", "resolve " + n + " --proof x"},
 			{"give --utr", "resolve " + n + " --proof x --failed --utr 412345678901"},
-			{"utr: expected the 12 digits", "resolve " + n + " --proof x --utr 4123"},
+			{"utr: expected the number", "resolve " + n + " --proof x --utr 4123"},
 		} {
 			for _, form := range [][]string{nil, {"--json"}} {
 				got := d.asha.fails(exitUsage, test.what, append(append([]string{"withdrawal"}, strings.Fields(test.args)...), form...)...)
@@ -368,7 +368,7 @@ func TestWithdrawalUsedWrongly(t *testing.T) {
 		d.fails(exitFailed, "no merchant nobody", "withdrawal", "list", "--merchant", "nobody")
 		for _, args := range []string{"show", "approve", "claim", "refuse --reason x", "cancel --reason x", "settle --utr 412345678901", "resolve --failed --proof x"} {
 			words := strings.Fields(args)
-			got := d.asha.fails(exitFailed, "no withdrawal 77", append(append([]string{"withdrawal", words[0], "77", "--json"}), words[1:]...)...)
+			got := d.asha.fails(exitFailed, "no withdrawal 777777", append([]string{"withdrawal", words[0], "777777", "--json"}, words[1:]...)...)
 			var document map[string]map[string]string
 			one(t, got.stdout, &document)
 			if document["error"]["code"] != "not_found" {

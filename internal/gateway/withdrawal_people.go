@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/galla-gateway/galla/internal/merchant"
@@ -181,7 +182,7 @@ func (g *Gateway) SettleWithdrawal(ctx context.Context, by Operator, id withdraw
 		if err := b.moveWithdrawal(row, to, by.actor(), reason); err != nil {
 			return err
 		}
-		return b.audit(by.actor(), "withdrawal."+string(to), subjectOf(row), utr+reason)
+		return b.audit(by.actor(), "withdrawal."+string(to), subjectOf(row), strings.TrimSpace(utr+" "+reason))
 	})
 	if errors.Is(err, store.ErrUnique) {
 		return refuse(CodeTaken, "utr %s is the proof of another withdrawal", utr)
