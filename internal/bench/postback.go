@@ -284,7 +284,7 @@ func (d *deliveries) drain(ctx context.Context, count int64, last bool) (*measur
 	if err := d.backlog(ctx, count, due); err != nil {
 		return nil, err
 	}
-	d.writeEach = 4 * time.Since(writing) / time.Duration(count) // a busy machine writes the next one slower
+	d.writeEach = 4 * time.Since(writing) / time.Duration(count)
 	d.lane.Load().Wake() // it learns when they are due
 	if time.Until(due) <= 0 {
 		return nil, errors.New("the backlog took longer to write than was planned")
