@@ -97,3 +97,29 @@ func TestSlotsStayWithinLimits(t *testing.T) {
 		})
 	})
 }
+
+// The last quarter of all slots is for endpoints with few requests open: those that answer, but slowly, can't take it.
+func TestLastQuarterIsForFew(t *testing.T) {
+	const most = 40
+	s := newSlots(most, func(gateway.Endpoint) int { return 100 })
+	greedy, modest := gateway.Endpoint{MerchantID: 1}, gateway.Endpoint{MerchantID: 2}
+	for _, e := range []gateway.Endpoint{greedy, modest} {
+		s.take(e)
+		s.end(e, true)
+	}
+	for range 200 { // its limit grows with its deliveries
+		s.take(greedy)
+		s.end(greedy, true)
+	}
+	taken := 0
+	for s.rooms()(greedy) > 0 {
+		s.take(greedy)
+		taken++
+	}
+	if want := most - most/4; taken != want {
+		t.Errorf("one endpoint took %d of %d slots, want %d", taken, most, want)
+	}
+	if room := s.rooms()(modest); room == 0 || s.free() != most/4 {
+		t.Errorf("room for another: %d, free %d", room, s.free())
+	}
+}
