@@ -74,6 +74,11 @@ func appendName(b []byte, name string) []byte {
 	return append(b, '"', ':')
 }
 
+// appendBool appends "name":true or "name":false.
+func appendBool(b []byte, name string, v bool) []byte {
+	return strconv.AppendBool(appendName(b, name), v)
+}
+
 // appendInt appends "name":n.
 func appendInt(b []byte, name string, n int64) []byte {
 	return strconv.AppendInt(appendName(b, name), n, 10)

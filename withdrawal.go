@@ -96,7 +96,7 @@ func (r WithdrawalRequest) AppendJSON(b []byte, privateKey string) ([]byte, erro
 	}
 	body = appendInt(body, "amount", r.Amount)
 	body = appendMember(body, "currency_code", r.CurrencyCode)
-	body = strconv.AppendBool(appendName(body, "is_test"), r.IsTest)
+	body = appendBool(body, "is_test", r.IsTest)
 	body = appendMember(body, "label", r.Label)
 	body = appendMember(body, "account_number", r.AccountNumber)
 	body = appendMember(body, "account_name", r.AccountName)

@@ -22,6 +22,10 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodPost, Path: "/evidence/v1/forward/{token}", Handler: a.adapt(a.forward)},
 
 		{Method: http.MethodGet, Path: "/v3/events", Handler: a.adaptV3(a.events)},
+		{Method: http.MethodGet, Path: "/v3/withdrawals", Handler: a.adaptV3(a.withdrawals)},
+		{Method: http.MethodGet, Path: "/v3/withdrawals/{id}", Handler: a.adaptV3(a.withdrawal)},
+		{Method: http.MethodPost, Path: "/v3/withdrawals/{id}/cancel", Handler: a.adaptV3(a.cancel)},
+		{Method: http.MethodGet, Path: "/v3/balances", Handler: a.adaptV3(a.balances)},
 		{Method: http.MethodGet, Path: "/openapi.yaml", Handler: http.HandlerFunc(a.openAPI)},
 	}
 }

@@ -24,6 +24,8 @@ const (
 	codeUnknownParameter = "unknown_parameter"
 	codeInvalidParameter = "invalid_parameter"
 	codeInvalidCursor    = "invalid_cursor"
+	codeConflict         = "conflict"
+	codeUnknown          = "unknown_outcome"
 	codeInternal         = "internal"
 )
 

@@ -827,6 +827,42 @@ func (q *Queries) ListAuditLog(ctx context.Context, arg ListAuditLogParams) ([]A
 	return items, nil
 }
 
+const listBalancesOf = `-- name: ListBalancesOf :many
+SELECT a.kind, a.currency, CAST(a.balance + COALESCE((SELECT sum(d.amount) FROM balance_delta d WHERE d.account_id = a.id), 0) AS bigint) AS balance
+FROM ledger_account a WHERE a.owner_id = $1 AND a.kind IN ('merchant', 'reserved')
+ORDER BY a.currency, a.kind
+`
+
+type ListBalancesOfRow struct {
+	Kind     string
+	Currency string
+	Balance  int64
+}
+
+// What a merchant has and has set aside, by currency.
+func (q *Queries) ListBalancesOf(ctx context.Context, merchantID int64) ([]ListBalancesOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, listBalancesOf, merchantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListBalancesOfRow
+	for rows.Next() {
+		var i ListBalancesOfRow
+		if err := rows.Scan(&i.Kind, &i.Currency, &i.Balance); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listDueWithdrawals = `-- name: ListDueWithdrawals :many
 SELECT w.id, w.merchant_id, w.withdrawal_id, w.signed_digest, w.test, w.payee, w.method, w.amount, w.currency, w.account_number, w.account_name, w.bank_code, w.branch_code, w.comment, w.warning, w.rail, w.reference, w.instruction_hash, w.approvals, w.created_by, w.state, w.reason, w.utr, w.rail_id, w.claimed_by, w.not_before, w.created_at, w.submitted_at, w.decided_at, w.failed_at, w.next_at, w.asked, w.lease FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= $1 ORDER BY w.next_at LIMIT CAST($2 AS bigint)
 `

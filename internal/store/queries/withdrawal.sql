@@ -191,3 +191,9 @@ UPDATE rail SET sealed = sqlc.arg(sealed) WHERE id = sqlc.arg(id);
 -- Somebody says that there is news of a payout: its rail is asked now, unless somebody is asking.
 UPDATE withdrawal SET next_at = sqlc.arg(now)
 WHERE reference = sqlc.arg(reference) AND state IN ('submitted', 'unknown', 'failed') AND lease = 0 AND next_at IS NOT NULL AND next_at > sqlc.arg(now);
+
+-- name: ListBalancesOf :many
+-- What a merchant has and has set aside, by currency.
+SELECT a.kind, a.currency, CAST(a.balance + COALESCE((SELECT sum(d.amount) FROM balance_delta d WHERE d.account_id = a.id), 0) AS bigint) AS balance
+FROM ledger_account a WHERE a.owner_id = sqlc.arg(merchant_id) AND a.kind IN ('merchant', 'reserved')
+ORDER BY a.currency, a.kind;
