@@ -120,7 +120,7 @@ func TestAddMerchants(t *testing.T) {
 			t.Fatal("webhook secrets", got)
 		}
 		w.want("sealed keys", w.count("SELECT count(*) FROM merchant_key WHERE sealed IS NOT NULL"), 8)
-		w.want("ledger accounts", w.count("SELECT count(*) FROM ledger_account"), 4)
+		w.want("ledger accounts", w.count("SELECT count(*) FROM ledger_account"), 2*5)
 
 		_, err = w.g.AddMerchants(ctx, newShop("third"), newShop("shop"))
 		w.refused(err, CodeTaken, "merchant shop")
@@ -390,7 +390,8 @@ func TestLedgerAccounts(t *testing.T) {
 			}
 		}
 		w.want("accounts' ledger", w.count("SELECT count(*) FROM ledger_account WHERE kind IN ('receiving', 'unclaimed')"), 4)
-		w.want("all", w.count("SELECT count(*) FROM ledger_account"), 4+4+4+2)
+		w.want("all", w.count("SELECT count(*) FROM ledger_account"), 4+4+4+2+3*3)
+		w.want("for withdrawals", w.count("SELECT count(*) FROM ledger_account WHERE kind IN ('reserved', 'paid_out', 'treasury') AND currency = 'INR'"), 3*3)
 		if fmt.Sprint(w.g.Directory().Methods(must1(w.g.Directory().MerchantBySlug("tries")))) != "[]" {
 			t.Error("a sandbox merchant has a live wallet")
 		}
