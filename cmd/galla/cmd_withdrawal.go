@@ -19,12 +19,8 @@ import (
 func newWithdrawal(a *app) *cobra.Command {
 	return inGroup(groupPayments, group("withdrawal", "Money that leaves: see, approve and pay it", a.withdrawalList(), a.withdrawalShow(),
 		a.withdrawalApprove(),
-		a.withdrawalEnd("refuse ID --reason TEXT", "Refuse one that no bank was told of; the money is the merchant's again", func(ad *admin, ctx context.Context, by gateway.Operator, id withdrawal.ID, reason string) error {
-			return ad.RefuseWithdrawal(ctx, by, id, reason)
-		}),
-		a.withdrawalEnd("cancel ID --reason TEXT", "Cancel one that no bank was told of; the money is the merchant's again", func(ad *admin, ctx context.Context, by gateway.Operator, id withdrawal.ID, reason string) error {
-			return ad.CancelWithdrawal(ctx, by, id, reason)
-		}),
+		a.withdrawalEnd("refuse ID --reason TEXT", "Refuse one that no bank was told of; the money is the merchant's again", (*gateway.Gateway).RefuseWithdrawal),
+		a.withdrawalEnd("cancel ID --reason TEXT", "Cancel one that no bank was told of; the money is the merchant's again", (*gateway.Gateway).CancelWithdrawal),
 		a.withdrawalClaim(), a.withdrawalSettle(), a.withdrawalResolve(),
 	))
 }

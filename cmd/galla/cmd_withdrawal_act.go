@@ -49,13 +49,13 @@ func (a *app) withdrawalApprove() *cobra.Command {
 	return c
 }
 
-func (a *app) withdrawalEnd(use, short string, end func(*admin, context.Context, gateway.Operator, withdrawal.ID, string) error) *cobra.Command {
+func (a *app) withdrawalEnd(use, short string, end func(*gateway.Gateway, context.Context, gateway.Operator, withdrawal.ID, string) error) *cobra.Command {
 	var reason string
 	c := a.withdrawalAct(use, short, func(c *cobra.Command, ad *admin, by gateway.Operator, id withdrawal.ID) error {
 		if strings.TrimSpace(reason) == "" {
 			return usagef("--reason: say why, it is kept with your name")
 		}
-		return end(ad, c.Context(), by, id, reason)
+		return end(ad.Gateway, c.Context(), by, id, reason)
 	})
 	c.Flags().StringVar(&reason, "reason", "", "why; kept with your name")
 	return required(c, "reason")

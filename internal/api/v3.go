@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/galla-gateway/galla"
@@ -114,4 +115,16 @@ func query(r *http.Request, known ...string) (map[string]string, error) {
 		return nil, badRequest(codeUnknownParameter, "There is no parameter %q; there are %s", clip(name), strings.Join(known, ", "))
 	}
 	return values, nil
+}
+
+// wholeNumber reads a parameter that is a whole number.
+func wholeNumber(name, text string, missing, least, most int64) (int64, error) {
+	if text == "" {
+		return missing, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < least || n > most || strconv.FormatInt(n, 10) != text {
+		return 0, badRequest(codeInvalidParameter, "%s must be a whole number from %d to %d", name, least, most)
+	}
+	return n, nil
 }

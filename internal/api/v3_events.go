@@ -24,7 +24,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	limit, err := eventLimit(given["limit"])
+	limit, err := wholeNumber("limit", given["limit"], galla.DefaultEventLimit, 1, galla.MaxEventLimit)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) error {
 		return err
 	default:
 		var events []gateway.Event
-		if events, page.More, err = a.Gateway.Events(r.Context(), m.ID, after, limit); err != nil {
+		if events, page.More, err = a.Gateway.Events(r.Context(), m.ID, after, int(limit)); err != nil {
 			return err
 		}
 		if page.Events, err = a.sign(m, events); err != nil {
@@ -82,17 +82,6 @@ func (a *api) mode(m *gateway.Merchant) galla.Mode {
 		return galla.ModeSandbox
 	}
 	return galla.ModeLive
-}
-
-func eventLimit(text string) (int, error) {
-	if text == "" {
-		return galla.DefaultEventLimit, nil
-	}
-	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > galla.MaxEventLimit || strconv.Itoa(limit) != text {
-		return 0, badRequest(codeInvalidParameter, "limit must be a whole number from 1 to %d", galla.MaxEventLimit)
-	}
-	return limit, nil
 }
 
 // cursorCheck is the length of a cursor's check, in hexadecimal digits.

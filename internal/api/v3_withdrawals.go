@@ -41,18 +41,6 @@ func (a *api) withdrawals(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// wholeNumber reads a parameter that is a whole number.
-func wholeNumber(name, text string, missing, least, most int64) (int64, error) {
-	if text == "" {
-		return missing, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < least || n > most || strconv.FormatInt(n, 10) != text {
-		return 0, badRequest(codeInvalidParameter, "%s must be a whole number from %d to %d", name, least, most)
-	}
-	return n, nil
-}
-
 // withdrawal answers one withdrawal.
 func (a *api) withdrawal(w http.ResponseWriter, r *http.Request) error {
 	m, id, err := a.merchantsWithdrawal(w, r)

@@ -245,12 +245,17 @@ func (b *batch) tell(m *Merchant, c *claimState, ref *refState, depositID int64,
 		return err
 	}
 	p.Converted = converted
+	return b.addPostback(m, PostbackDeposit, depositID, p)
+}
+
+// addPostback signs a postback and adds it to what is saved.
+func (b *batch) addPostback(m *Merchant, kind PostbackKind, subject int64, p galla.Postback) error {
 	webhookID, err := uuid.NewV7()
 	if err != nil {
-		return err
+		return fmt.Errorf("webhook id: %w", err)
 	}
 	b.out.postbacks = append(b.out.postbacks, postbackRow{
-		ID: b.ids.next(idPostback), MerchantID: int64(m.ID), Kind: "deposit", SubjectID: depositID, WebhookID: "msg_" + webhookID.String(),
+		ID: b.ids.next(idPostback), MerchantID: int64(m.ID), Kind: string(kind), SubjectID: subject, WebhookID: webhookPrefix + webhookID.String(),
 		Body: string(p.AppendBody(nil, m.AccessKey, m.postbackKey.Reveal())), NextAt: b.now.UnixMicro(), CreatedAt: b.now.UnixMicro(),
 	})
 	return nil

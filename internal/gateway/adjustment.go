@@ -86,7 +86,7 @@ func (g *Gateway) DecideAdjustment(ctx context.Context, by Operator, id int64, b
 			}
 		}
 		decided, err := b.q.DecideAdjustment(b.ctx, store.DecideAdjustmentParams{
-			ID: id, State: state, CheckedBy: sql.NullInt64{Int64: by.ID, Valid: true}, DecidedAt: sql.NullInt64{Int64: b.now.UnixMicro(), Valid: true},
+			ID: id, State: state, CheckedBy: sql.NullInt64{Int64: by.ID, Valid: true}, DecidedAt: nullMicro(b.now),
 		})
 		if err != nil {
 			return fmt.Errorf("decide adjustment: %w", err)

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 
@@ -40,11 +39,11 @@ type Rail struct {
 
 // RailSettings are what a provider's API needs. Which of them a kind needs, its own check says.
 type RailSettings struct {
-	KeyID         string         `json:"key_id"`
-	Secret        keyring.Secret `json:"secret"`
-	WebhookSecret keyring.Secret `json:"webhook_secret"`
-	Account       string         `json:"account"`  // that is debited
-	BaseURL       string         `json:"base_url"` // "": the provider's own
+	KeyID         string
+	Secret        keyring.Secret
+	WebhookSecret keyring.Secret
+	Account       string // that is debited
+	BaseURL       string // "": the provider's own
 }
 
 // sealedRail is RailSettings as they are sealed: a Secret doesn't marshal.
@@ -115,7 +114,10 @@ func (g *Gateway) changeRail(ctx context.Context, f func(b *batch) error) error 
 		}
 		return f(b)
 	})
-	return errors.Join(err, g.Reload(ctx))
+	if err != nil {
+		return err
+	}
+	return g.Reload(ctx)
 }
 
 func (l *loader) railRows(ctx context.Context) error {

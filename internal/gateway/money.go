@@ -3,10 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/galla-gateway/galla/internal/store"
 )
@@ -56,15 +53,6 @@ func (g *Gateway) moveMoney(ctx context.Context, f func(b *batch) error) error {
 		g.opts.OnPostback(written)
 	}
 	return nil
-}
-
-// newWebhookID names a postback for its receiver.
-func newWebhookID() (string, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return "", fmt.Errorf("webhook id: %w", err)
-	}
-	return webhookPrefix + id.String(), nil
 }
 
 // indiaDay is when the day began in India, whose banks pay withdrawals.

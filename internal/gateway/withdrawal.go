@@ -176,20 +176,23 @@ func (d *Directory) railOf(m *Merchant, test bool) string {
 
 func (b *batch) storeWithdrawal(m *Merchant, r galla.WithdrawalRequest, amount money.Money, digest []byte, v withdrawal.Verdict, warning string) (TakenWithdrawal, error) {
 	id := b.ids.next(idWithdrawal)
-	row := store.Withdrawal{
-		ID: id, MerchantID: int64(m.ID), Test: flag(r.IsTest), Amount: amount.Minor, Currency: string(amount.Currency),
-		AccountNumber: r.AccountNumber, AccountName: r.Payee(), BankCode: r.BankCode, BranchCode: r.BranchCode,
-		Reference: payout.Reference(id), Rail: b.dir.railOf(m, r.IsTest),
-	}
 	if r.IsTest || m.Sandbox {
 		v.Approvals, v.NotBefore = 0, b.now
 	}
+	row := store.Withdrawal{
+		ID: id, MerchantID: int64(m.ID), WithdrawalID: r.WithdrawalID, SignedDigest: digest, Test: flag(r.IsTest), Payee: r.Label,
+		Method: r.PaymentSystem, Amount: amount.Minor, Currency: string(amount.Currency), AccountNumber: r.AccountNumber, AccountName: r.Payee(),
+		BankCode: r.BankCode, BranchCode: r.BranchCode, Comment: r.Comment, Warning: warning, Rail: b.dir.railOf(m, r.IsTest),
+		Reference: payout.Reference(id), Approvals: int16(v.Approvals), State: string(withdrawal.Created), NotBefore: v.NotBefore.UnixMicro(),
+		CreatedAt: b.now.UnixMicro(), DecidedAt: b.now.UnixMicro(),
+	}
+	row.InstructionHash = instructionOf(row).Hash()
 	err := b.q.InsertWithdrawal(b.ctx, store.InsertWithdrawalParams{
-		ID: id, MerchantID: row.MerchantID, WithdrawalID: r.WithdrawalID, SignedDigest: digest, Test: row.Test, Payee: r.Label,
-		Method: r.PaymentSystem, Amount: row.Amount, Currency: row.Currency, AccountNumber: row.AccountNumber, AccountName: row.AccountName,
-		BankCode: row.BankCode, BranchCode: row.BranchCode, Comment: r.Comment, Warning: warning, Rail: row.Rail, Reference: row.Reference,
-		InstructionHash: instructionOf(row).Hash(), Approvals: int16(v.Approvals), State: string(withdrawal.Created),
-		NotBefore: v.NotBefore.UnixMicro(), CreatedAt: b.now.UnixMicro(), DecidedAt: b.now.UnixMicro(),
+		ID: row.ID, MerchantID: row.MerchantID, WithdrawalID: row.WithdrawalID, SignedDigest: row.SignedDigest, Test: row.Test, Payee: row.Payee,
+		Method: row.Method, Amount: row.Amount, Currency: row.Currency, AccountNumber: row.AccountNumber, AccountName: row.AccountName,
+		BankCode: row.BankCode, BranchCode: row.BranchCode, Comment: row.Comment, Warning: row.Warning, Rail: row.Rail, Reference: row.Reference,
+		InstructionHash: row.InstructionHash, Approvals: row.Approvals, State: row.State, NotBefore: row.NotBefore, CreatedAt: row.CreatedAt,
+		DecidedAt: row.DecidedAt,
 	})
 	if err != nil {
 		return TakenWithdrawal{}, fmt.Errorf("store withdrawal: %w", err)
@@ -200,14 +203,10 @@ func (b *batch) storeWithdrawal(m *Merchant, r galla.WithdrawalRequest, amount m
 			return TakenWithdrawal{}, err
 		}
 	}
-	stored, err := b.q.GetWithdrawal(b.ctx, id)
-	if err != nil {
-		return TakenWithdrawal{}, fmt.Errorf("read withdrawal: %w", err)
-	}
-	if err := b.approveIfEnough(&stored, actorRules); err != nil {
+	if err := b.approveIfEnough(&row, actorRules); err != nil {
 		return TakenWithdrawal{}, err
 	}
-	return TakenWithdrawal{ID: withdrawal.ID(id), WithdrawalID: r.WithdrawalID, State: withdrawal.State(stored.State)}, nil
+	return TakenWithdrawal{ID: withdrawal.ID(id), WithdrawalID: r.WithdrawalID, State: withdrawal.State(row.State)}, nil
 }
 
 // instructionOf is what a bank is told.

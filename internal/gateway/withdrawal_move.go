@@ -39,7 +39,7 @@ func (b *batch) moveWithdrawal(row *store.Withdrawal, to withdrawal.State, actor
 	row.State, row.Reason, row.DecidedAt = string(to), reason, b.now.UnixMicro()
 	switch to {
 	case withdrawal.Submitted:
-		row.SubmittedAt = sql.NullInt64{Int64: b.now.UnixMicro(), Valid: true}
+		row.SubmittedAt = nullMicro(b.now)
 	case withdrawal.Refused, withdrawal.Cancelled, withdrawal.Paid, withdrawal.Refunded:
 		row.NextAt, row.Lease = sql.NullInt64{}, 0
 	}
@@ -110,12 +110,14 @@ func (b *batch) onHold(row *store.Withdrawal) string {
 
 // approveIfEnough approves a withdrawal that has all the approvals that it needs, once nobody need wait.
 func (b *batch) approveIfEnough(row *store.Withdrawal, actor string) error {
-	approvals, err := b.q.ListApprovals(b.ctx, row.ID)
-	if err != nil {
-		return fmt.Errorf("read approvals: %w", err)
-	}
-	if len(approvals) < int(row.Approvals) {
-		return nil
+	if row.Approvals > 0 {
+		approvals, err := b.q.ListApprovals(b.ctx, row.ID)
+		if err != nil {
+			return fmt.Errorf("read approvals: %w", err)
+		}
+		if len(approvals) < int(row.Approvals) {
+			return nil
+		}
 	}
 	automatic := row.Rail != merchant.RailManual
 	if row.NotBefore > b.now.UnixMicro() { // of a cool-off; the teller comes back to it
@@ -132,10 +134,6 @@ func (b *batch) tellWithdrawal(row *store.Withdrawal, paid bool) error {
 	if !ok {
 		return fmt.Errorf("%w: withdrawal of merchant %d", errUnknownMerchant, row.MerchantID)
 	}
-	webhookID, err := newWebhookID()
-	if err != nil {
-		return err
-	}
 	at, status := galla.FormatTime(b.now, m.Zone), galla.WithdrawalFailed
 	if paid {
 		status = galla.WithdrawalPaid
@@ -148,9 +146,5 @@ func (b *batch) tellWithdrawal(row *store.Withdrawal, paid bool) error {
 			WithdrawalStatus: status, AccountNumber: row.AccountNumber, AccountName: row.AccountName, BankCode: row.BankCode, BranchCode: row.BranchCode,
 		},
 	}
-	b.out.postbacks = append(b.out.postbacks, postbackRow{
-		ID: b.ids.next(idPostback), MerchantID: row.MerchantID, Kind: string(PostbackWithdrawal), SubjectID: row.ID, WebhookID: webhookID,
-		Body: string(p.AppendBody(nil, m.AccessKey, m.postbackKey.Reveal())), NextAt: b.now.UnixMicro(), CreatedAt: b.now.UnixMicro(),
-	})
-	return nil
+	return b.addPostback(m, PostbackWithdrawal, row.ID, p)
 }

@@ -69,33 +69,26 @@ func (g *Gateway) ApproveWithdrawal(ctx context.Context, by Operator, id withdra
 
 // RefuseWithdrawal is a person's no, as long as no bank was told. The money is the merchant's again.
 func (g *Gateway) RefuseWithdrawal(ctx context.Context, by Operator, id withdrawal.ID, reason string) error {
-	if err := checkReason(by.actor(), reason); err != nil {
-		return err
-	}
-	return g.actWithdrawal(ctx, id, func(b *batch, row *store.Withdrawal) error {
-		if withdrawal.State(row.State) == withdrawal.Refused {
-			return nil
-		}
-		if err := b.moveWithdrawal(row, withdrawal.Refused, by.actor(), reason); err != nil {
-			return err
-		}
-		return b.audit(by.actor(), "withdrawal.refused", subjectOf(row), reason)
-	})
+	return g.endWithdrawal(ctx, by, id, withdrawal.Refused, reason)
 }
 
 // CancelWithdrawal takes a withdrawal back, as long as no bank was told. The money is the merchant's again.
 func (g *Gateway) CancelWithdrawal(ctx context.Context, by Operator, id withdrawal.ID, reason string) error {
+	return g.endWithdrawal(ctx, by, id, withdrawal.Cancelled, reason)
+}
+
+func (g *Gateway) endWithdrawal(ctx context.Context, by Operator, id withdrawal.ID, to withdrawal.State, reason string) error {
 	if err := checkReason(by.actor(), reason); err != nil {
 		return err
 	}
 	return g.actWithdrawal(ctx, id, func(b *batch, row *store.Withdrawal) error {
-		if withdrawal.State(row.State) == withdrawal.Cancelled {
+		if withdrawal.State(row.State) == to {
 			return nil
 		}
-		if err := b.moveWithdrawal(row, withdrawal.Cancelled, by.actor(), reason); err != nil {
+		if err := b.moveWithdrawal(row, to, by.actor(), reason); err != nil {
 			return err
 		}
-		return b.audit(by.actor(), "withdrawal.cancelled", subjectOf(row), reason)
+		return b.audit(by.actor(), "withdrawal."+string(to), subjectOf(row), reason)
 	})
 }
 
@@ -233,17 +226,14 @@ func (b *batch) resolveWithdrawal(by Operator, row *store.Withdrawal, r Resoluti
 	}
 	known, err := b.q.GetResolution(b.ctx, row.ID)
 	switch {
-	case isNoRows(err):
-		err = b.q.InsertResolution(b.ctx, store.InsertResolutionParams{
-			WithdrawalID: row.ID, Outcome: string(outcome), Utr: r.UTR, Proof: r.Proof, ProposedBy: by.ID, ProposedAt: b.now.UnixMicro(),
-		})
-	case err == nil && (known.Outcome != string(outcome) || known.Utr != r.UTR || known.ProposedBy == by.ID):
-		_, err = b.q.ReplaceResolution(b.ctx, store.ReplaceResolutionParams{
-			WithdrawalID: row.ID, Outcome: string(outcome), Utr: r.UTR, Proof: r.Proof, ProposedBy: by.ID, ProposedAt: b.now.UnixMicro(),
-		})
-	case err == nil:
+	case err == nil && known.Outcome == string(outcome) && known.Utr == r.UTR && known.ProposedBy != by.ID:
 		return true, b.confirmResolution(by, row, r)
+	case err != nil && !isNoRows(err):
+		return false, fmt.Errorf("read resolution: %w", err)
 	}
+	err = b.q.ProposeResolution(b.ctx, store.ProposeResolutionParams{
+		WithdrawalID: row.ID, Outcome: string(outcome), Utr: r.UTR, Proof: r.Proof, ProposedBy: by.ID, ProposedAt: b.now.UnixMicro(),
+	})
 	if err != nil {
 		return false, fmt.Errorf("store resolution: %w", err)
 	}
@@ -252,7 +242,7 @@ func (b *batch) resolveWithdrawal(by Operator, row *store.Withdrawal, r Resoluti
 
 func (b *batch) confirmResolution(by Operator, row *store.Withdrawal, r Resolution) error {
 	confirmed, err := b.q.ConfirmResolution(b.ctx, store.ConfirmResolutionParams{
-		WithdrawalID: row.ID, ConfirmedBy: sql.NullInt64{Int64: by.ID, Valid: true}, ConfirmedAt: sql.NullInt64{Int64: b.now.UnixMicro(), Valid: true},
+		WithdrawalID: row.ID, ConfirmedBy: sql.NullInt64{Int64: by.ID, Valid: true}, ConfirmedAt: nullMicro(b.now),
 	})
 	if err != nil {
 		return fmt.Errorf("confirm resolution: %w", err)
@@ -260,17 +250,16 @@ func (b *batch) confirmResolution(by Operator, row *store.Withdrawal, r Resoluti
 	if confirmed != 1 {
 		return fmt.Errorf("confirm resolution of withdrawal %d: the database refuses it", row.ID)
 	}
-	to := []withdrawal.State{withdrawal.Failed, withdrawal.Refunded}
+	end := withdrawal.Refunded
 	if r.Paid {
-		to, row.Utr = []withdrawal.State{withdrawal.Paid}, r.UTR
-	}
-	if withdrawal.State(row.State) == to[0] && len(to) > 1 {
-		to = to[1:] // it had failed already; now it is certain
-	}
-	for _, state := range to {
-		if err := b.moveWithdrawal(row, state, by.actor(), r.Proof); err != nil {
+		end, row.Utr = withdrawal.Paid, r.UTR
+	} else if withdrawal.State(row.State) != withdrawal.Failed {
+		if err := b.moveWithdrawal(row, withdrawal.Failed, by.actor(), r.Proof); err != nil {
 			return err
 		}
+	}
+	if err := b.moveWithdrawal(row, end, by.actor(), r.Proof); err != nil {
+		return err
 	}
 	return b.audit(by.actor(), "withdrawal.resolved", subjectOf(row), r.UTR+" "+r.Proof)
 }

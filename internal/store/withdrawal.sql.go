@@ -548,32 +548,6 @@ func (q *Queries) InsertRefusal(ctx context.Context, arg InsertRefusalParams) er
 	return err
 }
 
-const insertResolution = `-- name: InsertResolution :exec
-INSERT INTO withdrawal_resolution (withdrawal_id, outcome, utr, proof, proposed_by, proposed_at)
-VALUES ($1, $2, $3, $4, $5, $6)
-`
-
-type InsertResolutionParams struct {
-	WithdrawalID int64
-	Outcome      string
-	Utr          string
-	Proof        string
-	ProposedBy   int64
-	ProposedAt   int64
-}
-
-func (q *Queries) InsertResolution(ctx context.Context, arg InsertResolutionParams) error {
-	_, err := q.db.ExecContext(ctx, insertResolution,
-		arg.WithdrawalID,
-		arg.Outcome,
-		arg.Utr,
-		arg.Proof,
-		arg.ProposedBy,
-		arg.ProposedAt,
-	)
-	return err
-}
-
 const insertWithdrawal = `-- name: InsertWithdrawal :exec
 INSERT INTO withdrawal (
   id, merchant_id, withdrawal_id, signed_digest, test, payee, method, amount, currency, account_number, account_name, bank_code,
@@ -1308,6 +1282,36 @@ func (q *Queries) MoveWithdrawal(ctx context.Context, arg MoveWithdrawalParams) 
 	return result.RowsAffected()
 }
 
+const proposeResolution = `-- name: ProposeResolution :exec
+INSERT INTO withdrawal_resolution (withdrawal_id, outcome, utr, proof, proposed_by, proposed_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (withdrawal_id) DO UPDATE SET outcome = excluded.outcome, utr = excluded.utr, proof = excluded.proof,
+  proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at
+WHERE withdrawal_resolution.confirmed_by IS NULL
+`
+
+type ProposeResolutionParams struct {
+	WithdrawalID int64
+	Outcome      string
+	Utr          string
+	Proof        string
+	ProposedBy   int64
+	ProposedAt   int64
+}
+
+// What one person says takes the place of what was said before, until two have said the same.
+func (q *Queries) ProposeResolution(ctx context.Context, arg ProposeResolutionParams) error {
+	_, err := q.db.ExecContext(ctx, proposeResolution,
+		arg.WithdrawalID,
+		arg.Outcome,
+		arg.Utr,
+		arg.Proof,
+		arg.ProposedBy,
+		arg.ProposedAt,
+	)
+	return err
+}
+
 const repeatAnswer = `-- name: RepeatAnswer :execrows
 UPDATE withdrawal_answer SET at = $1, times = times + 1
 WHERE withdrawal_answer.withdrawal_id = $2 AND withdrawal_answer.source = $3
@@ -1338,36 +1342,6 @@ func (q *Queries) RepeatAnswer(ctx context.Context, arg RepeatAnswerParams) (int
 		arg.Utr,
 		arg.Code,
 		arg.Reason,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const replaceResolution = `-- name: ReplaceResolution :execrows
-UPDATE withdrawal_resolution SET outcome = $1, utr = $2, proof = $3, proposed_by = $4,
-  proposed_at = $5
-WHERE withdrawal_id = $6 AND confirmed_by IS NULL
-`
-
-type ReplaceResolutionParams struct {
-	Outcome      string
-	Utr          string
-	Proof        string
-	ProposedBy   int64
-	ProposedAt   int64
-	WithdrawalID int64
-}
-
-func (q *Queries) ReplaceResolution(ctx context.Context, arg ReplaceResolutionParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, replaceResolution,
-		arg.Outcome,
-		arg.Utr,
-		arg.Proof,
-		arg.ProposedBy,
-		arg.ProposedAt,
-		arg.WithdrawalID,
 	)
 	if err != nil {
 		return 0, err

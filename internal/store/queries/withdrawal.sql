@@ -112,18 +112,17 @@ SELECT * FROM withdrawal WHERE merchant_id = sqlc.arg(merchant_id) AND id > sqlc
 -- Those that a rail is to be told of or asked about.
 SELECT w.* FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= sqlc.arg(now) ORDER BY w.next_at LIMIT CAST(sqlc.arg(rows) AS bigint);
 
--- name: InsertResolution :exec
+-- name: ProposeResolution :exec
+-- What one person says takes the place of what was said before, until two have said the same.
 INSERT INTO withdrawal_resolution (withdrawal_id, outcome, utr, proof, proposed_by, proposed_at)
-VALUES (sqlc.arg(withdrawal_id), sqlc.arg(outcome), sqlc.arg(utr), sqlc.arg(proof), sqlc.arg(proposed_by), sqlc.arg(proposed_at));
+VALUES (sqlc.arg(withdrawal_id), sqlc.arg(outcome), sqlc.arg(utr), sqlc.arg(proof), sqlc.arg(proposed_by), sqlc.arg(proposed_at))
+ON CONFLICT (withdrawal_id) DO UPDATE SET outcome = excluded.outcome, utr = excluded.utr, proof = excluded.proof,
+  proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at
+WHERE withdrawal_resolution.confirmed_by IS NULL;
 
 -- name: DropProposal :exec
 -- What one person said before the bank was told once more is said of another moment.
 DELETE FROM withdrawal_resolution WHERE withdrawal_id = sqlc.arg(withdrawal_id) AND confirmed_by IS NULL;
-
--- name: ReplaceResolution :execrows
-UPDATE withdrawal_resolution SET outcome = sqlc.arg(outcome), utr = sqlc.arg(utr), proof = sqlc.arg(proof), proposed_by = sqlc.arg(proposed_by),
-  proposed_at = sqlc.arg(proposed_at)
-WHERE withdrawal_id = sqlc.arg(withdrawal_id) AND confirmed_by IS NULL;
 
 -- name: ConfirmResolution :execrows
 UPDATE withdrawal_resolution SET confirmed_by = sqlc.arg(confirmed_by), confirmed_at = sqlc.arg(confirmed_at)
