@@ -33,6 +33,7 @@ var backupTables = []string{
 	"reference", "evidence", "transfer", "disputed_transfer", "claim", "deposit", "ledger_account", "posting", "balance_delta", "transition",
 	"endpoint", "postback", "postback_attempt", "event_new", "event_feed", "event",
 	"operator", "rail", "audit_log", "audit_head", "withdrawal", "withdrawal_refusal", "withdrawal_approval", "withdrawal_answer", "withdrawal_resolution", "adjustment",
+	"payout_batch", "payout_batch_item", "payout_report", "ifsc_table",
 }
 
 // ErrBackup: a backup can't be read: it is cut off, was changed, or is none.
