@@ -21,7 +21,8 @@ func newWithdrawal(a *app) *cobra.Command {
 		a.withdrawalApprove(),
 		a.withdrawalEnd("refuse ID --reason TEXT", "Refuse one that no bank was told of; the money is the merchant's again", (*gateway.Gateway).RefuseWithdrawal),
 		a.withdrawalEnd("cancel ID --reason TEXT", "Cancel one that no bank was told of; the money is the merchant's again", (*gateway.Gateway).CancelWithdrawal),
-		a.withdrawalClaim(), a.withdrawalSettle(), a.withdrawalResolve(),
+		a.withdrawalClaim(), a.withdrawalSettle(), a.withdrawalExport(), a.withdrawalBatches(), a.withdrawalImport(), a.withdrawalDiscard(),
+		a.withdrawalResolve(),
 	))
 }
 

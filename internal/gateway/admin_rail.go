@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/galla-gateway/galla/internal/keyring"
 	"github.com/galla-gateway/galla/internal/merchant"
@@ -12,13 +13,14 @@ import (
 	"github.com/galla-gateway/galla/internal/store"
 )
 
-// RailKind is a provider's API.
+// RailKind is how a rail is told of payouts.
 type RailKind string
 
-// The kinds.
+// The kinds: two providers' APIs, and files that people carry to a bank and back.
 const (
 	RailRazorpayX RailKind = "razorpayx"
 	RailCashfree  RailKind = "cashfree"
+	RailBankFile  RailKind = "bankfile"
 )
 
 // States of a rail. A paused one is told of nothing new, and still asked about what it has.
@@ -29,7 +31,7 @@ const (
 
 var railShape = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// Rail is a provider's account that withdrawals are paid from.
+// Rail is an account that withdrawals are paid from.
 type Rail struct {
 	Name  string
 	Kind  RailKind
@@ -37,34 +39,36 @@ type Rail struct {
 	RailSettings
 }
 
-// RailSettings are what a provider's API needs. Which of them a kind needs, its own check says.
+// RailSettings are what a rail needs. Which of them a kind needs, its own check says.
 type RailSettings struct {
 	KeyID         string
 	Secret        keyring.Secret
 	WebhookSecret keyring.Secret
 	Account       string // that is debited
 	BaseURL       string // "": the provider's own
+	Template      string // of a bank's files: the name of one of the release, or an own one as JSON
+	File          string // kind of the files that go to the bank; "": the template's first
 }
 
 // sealedRail is RailSettings as they are sealed: a Secret doesn't marshal.
 type sealedRail struct {
-	KeyID, Secret, WebhookSecret, Account, BaseURL string
+	KeyID, Secret, WebhookSecret, Account, BaseURL, Template, File string
 }
 
 func railPlace(id int64) string { return keyring.Place("rail", "sealed", id) }
 
-// AddRail adds a provider's account. check is that of the kind.
+// AddRail adds a rail. check is that of the kinds that are called.
 func (g *Gateway) AddRail(ctx context.Context, by Operator, r Rail, check func(Rail) error) error {
 	switch {
 	case !railShape.MatchString(r.Name) || r.Name == merchant.RailManual || r.Name == merchant.RailSandbox:
 		return refuse(CodeInvalid, "name: expected 1 to 63 small letters, digits and inner hyphens, and not %s or %s", merchant.RailManual, merchant.RailSandbox)
-	case r.Kind != RailRazorpayX && r.Kind != RailCashfree:
-		return refuse(CodeInvalid, "kind: expected %s or %s", RailRazorpayX, RailCashfree)
+	case r.Kind != RailRazorpayX && r.Kind != RailCashfree && r.Kind != RailBankFile:
+		return refuse(CodeInvalid, "kind: expected %s, %s or %s", RailRazorpayX, RailCashfree, RailBankFile)
 	}
 	if err := check(r); err != nil {
 		return invalid(err)
 	}
-	plain, err := json.Marshal(sealedRail{r.KeyID, r.Secret.Reveal(), r.WebhookSecret.Reveal(), r.Account, r.BaseURL})
+	plain, err := json.Marshal(sealedRail{r.KeyID, r.Secret.Reveal(), r.WebhookSecret.Reveal(), r.Account, r.BaseURL, r.Template, r.File})
 	if err != nil {
 		return fmt.Errorf("write rail: %w", err)
 	}
@@ -88,7 +92,7 @@ func (g *Gateway) AddRail(ctx context.Context, by Operator, r Rail, check func(R
 		if err != nil {
 			return fmt.Errorf("add rail: %w", err)
 		}
-		return b.audit(by.actor(), "rail.added", "rail:"+r.Name, string(r.Kind)+" "+r.KeyID)
+		return b.audit(by.actor(), "rail.added", "rail:"+r.Name, strings.TrimSpace(string(r.Kind)+" "+r.KeyID))
 	})
 }
 
@@ -136,13 +140,19 @@ func (l *loader) railRows(ctx context.Context) error {
 		}
 		l.d.rails[row.Name] = Rail{row.Name, RailKind(row.Kind), row.State, RailSettings{
 			KeyID: s.KeyID, Secret: keyring.Secret(s.Secret), WebhookSecret: keyring.Secret(s.WebhookSecret), Account: s.Account, BaseURL: s.BaseURL,
+			Template: s.Template, File: s.File,
 		}}
 	}
 	return nil
 }
 
-// Rails are the providers' accounts, by name.
+// Rails are all rails that were added, by name.
 func (d *Directory) Rails() map[string]Rail { return d.rails }
+
+// byPeople tells whether people pay what goes by a rail: nothing of it is ever due for a teller.
+func (d *Directory) byPeople(name string) bool {
+	return name == merchant.RailManual || d.rails[name].Kind == RailBankFile
+}
 
 func (g *Gateway) resealRails(ctx context.Context, q *store.Queries, step *Resealed) error {
 	rows, err := q.ListRails(ctx)

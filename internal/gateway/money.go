@@ -14,6 +14,11 @@ const idsForOne = 16
 // moveMoney runs one act that books money outside the batches, in a transaction of its own: f locks, reads and decides,
 // and what it adds to the batch is saved with it. ErrUnknown: it may be stored or not.
 func (g *Gateway) moveMoney(ctx context.Context, f func(b *batch) error) error {
+	return g.moveMuch(ctx, idsForOne, f)
+}
+
+// moveMuch is moveMoney for acts that need many ids of a kind.
+func (g *Gateway) moveMuch(ctx context.Context, ids int64, f func(b *batch) error) error {
 	var b *batch // of the last run
 	run := func(ids int64) error {
 		if err := g.ids.fill(ctx, ids, moneyKinds); err != nil {
@@ -31,7 +36,6 @@ func (g *Gateway) moveMoney(ctx context.Context, f func(b *batch) error) error {
 			return b.save()
 		})
 	}
-	ids := int64(idsForOne)
 	err := run(ids)
 	for try := 1; errors.Is(err, errNeedIDs) && try < maxTries; try++ { // others drew from the same reserve meanwhile
 		ids *= 2

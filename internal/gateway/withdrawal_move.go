@@ -119,7 +119,7 @@ func (b *batch) approveIfEnough(row *store.Withdrawal, actor string) error {
 			return nil
 		}
 	}
-	automatic := row.Rail != merchant.RailManual
+	automatic := !b.dir.byPeople(row.Rail)
 	if row.NotBefore > b.now.UnixMicro() { // of a cool-off; the teller comes back to it
 		row.NextAt = sql.NullInt64{Int64: row.NotBefore, Valid: true}
 		return b.saveWithdrawal(row, withdrawal.State(row.State))

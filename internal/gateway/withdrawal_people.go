@@ -213,7 +213,7 @@ func (g *Gateway) ResolveWithdrawal(ctx context.Context, by Operator, id withdra
 
 func (b *batch) resolveWithdrawal(by Operator, row *store.Withdrawal, r Resolution) (done bool, err error) {
 	state := withdrawal.State(row.State)
-	byHand := row.Rail == merchant.RailManual || b.now.Sub(fromMicro(row.SubmittedAt.Int64)) >= resolvableAfter
+	byHand := b.dir.byPeople(row.Rail) || b.now.Sub(fromMicro(row.SubmittedAt.Int64)) >= resolvableAfter
 	switch {
 	case state != withdrawal.Unknown && state != withdrawal.Failed && (state != withdrawal.Submitted || !byHand):
 		return false, refuse(CodeConflict, "withdrawal %d is %s: people resolve what is unknown or failed, what was begun by hand, and what a bank is busy with for %v", row.ID, state, resolvableAfter)

@@ -80,8 +80,9 @@ func (g *Gateway) BeginPayout(ctx context.Context, id withdrawal.ID, serves func
 			}
 			return b.approveIfEnough(row, actorRules)
 		}
-		if row.Rail == merchant.RailManual {
-			return fmt.Errorf("withdrawal %d of rail %s is due for a teller", id, row.Rail)
+		if b.dir.byPeople(row.Rail) { // it was approved before this process knew the rail
+			row.NextAt = sql.NullInt64{}
+			return b.saveWithdrawal(row, state)
 		}
 		if !serves(row.Rail) || state == withdrawal.Approved && b.onHold(row) != "" {
 			row.NextAt = nullMicro(b.now.Add(unservedPause))
@@ -183,7 +184,7 @@ func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64,
 
 // schedule says when the rail is asked next. Who isn't the present owner leaves that to the owner.
 func (b *batch) schedule(row *store.Withdrawal, lease int64) {
-	if row.Lease != lease && row.Lease != 0 {
+	if row.Lease != lease && row.Lease != 0 || b.dir.byPeople(row.Rail) {
 		return
 	}
 	pause := askAgain[min(int(row.Asked), len(askAgain)-1)]

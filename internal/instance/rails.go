@@ -26,6 +26,15 @@ func NewRail(r gateway.Rail) (rail.Hearer, error) {
 	return nil, errors.New("unknown kind of rail")
 }
 
+// CheckRail reports what is missing or wrong in a rail's settings, and nothing secret.
+func CheckRail(r gateway.Rail) error {
+	if r.Kind == gateway.RailBankFile {
+		return gateway.CheckBankFile(r)
+	}
+	_, err := NewRail(r)
+	return err
+}
+
 // rails makes the rails that the directory has, once for each revision of it.
 type rails struct {
 	gateway  *gateway.Gateway
@@ -50,7 +59,7 @@ func (r *rails) provider(name string) (rail.Hearer, bool) {
 	if r.made == nil || r.revision != directory.Revision {
 		r.made, r.revision = map[string]rail.Hearer{}, directory.Revision
 		for name, settings := range directory.Rails() {
-			if made, err := NewRail(settings); err == nil { // checked when it was added
+			if made, err := NewRail(settings); err == nil { // checked when it was added; there is no calling a bank's files
 				r.made[name] = made
 			}
 		}

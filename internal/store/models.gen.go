@@ -160,6 +160,19 @@ type Operator struct {
 	CreatedAt int64
 }
 
+type PayoutBatch struct {
+	ID       int64
+	Rail     string
+	Kind     string
+	Payments int64
+	Total    int64
+	Currency string
+	File     []byte
+	Sha256   []byte
+	MadeBy   int64
+	MadeAt   int64
+}
+
 type Postback struct {
 	ID            int64
 	MerchantID    int64

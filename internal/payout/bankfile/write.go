@@ -81,8 +81,28 @@ func (u Upload) rows(batch Batch) ([][]written, error) {
 		}
 		rows = append(rows, titles)
 	}
-	columns := make([]struct{ usual, within value }, len(u.Columns))
+	columns, err := u.readColumns()
+	if err != nil {
+		return nil, err
+	}
+	for at, item := range batch.Items {
+		f.item, f.number = item, at+1
+		row, err := u.row(columns, f)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return u.lines(rows, u.After, f)
+}
+
+// columnValues is what a column holds, read.
+type columnValues struct{ usual, within value }
+
+func (u Upload) readColumns() ([]columnValues, error) {
+	columns := make([]columnValues, len(u.Columns))
 	for i, column := range u.Columns {
+		var err error
 		if columns[i].usual, err = readValue(column.Value); err != nil {
 			return nil, err
 		}
@@ -93,23 +113,52 @@ func (u Upload) rows(batch Batch) ([][]written, error) {
 			}
 		}
 	}
-	for at, item := range batch.Items {
-		f.item, f.number = item, at+1
-		own := u.OwnBank != "" && strings.HasPrefix(item.IFSC, u.OwnBank)
-		row := make([]written, len(columns))
-		for i, column := range columns {
-			text := column.usual.fill(f)
-			if own {
-				text = column.within.fill(f)
-			}
-			if err := u.checkCell(text, u.Columns[i].Width); err != nil {
-				return nil, fmt.Errorf("%w: payment %d, column %d: %w", ErrBatch, at+1, i+1, err)
-			}
-			row[i] = written{text, u.Columns[i].Number}
+	return columns, nil
+}
+
+// row is the row of one payment.
+func (u Upload) row(columns []columnValues, f *filling) ([]written, error) {
+	own := u.OwnBank != "" && strings.HasPrefix(f.item.IFSC, u.OwnBank)
+	row := make([]written, len(columns))
+	for i, column := range columns {
+		text := column.usual.fill(f)
+		if own {
+			text = column.within.fill(f)
 		}
-		rows = append(rows, row)
+		if err := u.checkCell(text, u.Columns[i].Width); err != nil {
+			return nil, fmt.Errorf("%w: payment %d, column %d: %w", ErrBatch, f.number, i+1, err)
+		}
+		row[i] = written{text, u.Columns[i].Number}
 	}
-	return u.lines(rows, u.After, f)
+	return row, nil
+}
+
+// Fits reports why a payment can't stand in a file of the template, for people; nil when it can.
+func (t Template) Fits(item payout.Instruction) error {
+	maxAmount, maxTotal, err := t.Upload.limits()
+	if err != nil {
+		return err
+	}
+	if maxTotal.Minor > 0 && maxTotal.Cmp(maxAmount) < 0 {
+		maxAmount = maxTotal
+	}
+	return checkInstruction(item, maxAmount)
+}
+
+// Room is how many of the payments, from the first on, one file can have: as many as the template's limits let in.
+func (t Template) Room(items []payout.Instruction) int {
+	_, maxTotal, err := t.Upload.limits()
+	total := money.Money{Currency: money.INR}
+	for at, item := range items {
+		if err != nil || at == t.Upload.MaxRows {
+			return at
+		}
+		total, err = total.Add(item.Amount)
+		if err != nil || maxTotal.Minor > 0 && total.Cmp(maxTotal) > 0 {
+			return at
+		}
+	}
+	return len(items)
 }
 
 func (u Upload) lines(rows [][]written, lines []Line, f *filling) ([][]written, error) {
