@@ -137,9 +137,11 @@ func reportedResult(state withdrawal.State, outcome payout.Outcome, f reportFact
 		return ReportKnown
 	case outcome == payout.Paid:
 		return ReportPaid
-	case outcome == payout.Failed && state != withdrawal.Failed:
+	case f.Again:
+		return ReportKnown
+	case outcome == payout.Failed && (state != withdrawal.Failed || !failedAt.Valid): // the bank had doubts since
 		return ReportFailed
-	case outcome == payout.Failed && (f.Again || f.Now.Sub(fromMicro(failedAt.Int64)) < certainAfter):
+	case outcome == payout.Failed && f.Now.Sub(fromMicro(failedAt.Int64)) < certainAfter:
 		return ReportKnown
 	case outcome == payout.Failed:
 		return ReportRefunded

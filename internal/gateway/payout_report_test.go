@@ -123,6 +123,25 @@ func TestReportFailedIsNotCertainAtOnce(t *testing.T) {
 	})
 }
 
+// What the bank doubts meanwhile must be certain anew.
+func TestReportDoubtsBeginTheHourAnew(t *testing.T) {
+	fileWorld(t, func(w *world, by, _ Operator, ids []withdrawal.ID) {
+		w.export(by, DefaultBatch)
+		first := w.report(by, "one")
+		w.read(first, failedRow(ids[0], 100_00), ReportFailed)
+		w.clock.Advance(certainAfter)
+		doubt := bankRow(ids[0], 100_00, payout.Answer{Outcome: payout.Sent, Code: "Processing"})
+		w.read(w.report(by, "two"), doubt, ReportOpen)
+		w.clock.Advance(certainAfter)
+		w.read(w.report(by, "three"), failedRow(ids[0], 100_00), ReportFailed)
+		w.wantState(ids[0], withdrawal.Failed)
+		w.clock.Advance(certainAfter)
+		w.read(w.report(by, "two"), doubt, ReportKnown) // an old report that is read again is no doubt
+		w.read(w.report(by, "four"), failedRow(ids[0], 100_00), ReportRefunded)
+		w.wantState(ids[0], withdrawal.Refunded)
+	})
+}
+
 func TestReportConflicts(t *testing.T) {
 	fileWorld(t, func(w *world, by, _ Operator, ids []withdrawal.ID) {
 		report := w.report(by, "report")
