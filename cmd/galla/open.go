@@ -83,7 +83,7 @@ func (a *app) openGateway(ctx context.Context, s *store.Store, keys *keyring.Key
 		return nil, err
 	}
 	g, err := gateway.Open(ctx, s, keys, gateway.Options{
-		Now: a.now, Simulated: simulated, Logger: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Now: a.now, Simulated: simulated, Actor: a.actor(), Logger: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		return nil, err

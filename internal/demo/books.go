@@ -63,6 +63,10 @@ func ownerName(kind string, owner int64) string {
 		return "owed to " + slug
 	case ledger.Fees:
 		return "fees of " + slug
+	case ledger.Reserved:
+		return "reserved of " + slug
+	case ledger.PaidOut:
+		return "paid out for " + slug
 	}
 	return kind
 }
@@ -78,8 +82,12 @@ func (b *books) balances(ctx context.Context) (map[ledger.AccountKind]int64, err
 }
 
 func balanceText(sums map[ledger.AccountKind]int64) string {
-	return fmt.Sprintf("owed to %s %s · fees %s · unclaimed %s · came in %s", slug, rupees(sums[ledger.Merchant]),
+	text := fmt.Sprintf("owed to %s %s · fees %s · unclaimed %s · came in %s", slug, rupees(sums[ledger.Merchant]),
 		rupees(sums[ledger.Fees]), rupees(sums[ledger.Unclaimed]), rupees(-sums[ledger.Receiving]))
+	if sums[ledger.Reserved] != 0 || sums[ledger.PaidOut] != 0 {
+		text += fmt.Sprintf(" · reserved %s · paid out %s", rupees(sums[ledger.Reserved]), rupees(sums[ledger.PaidOut]))
+	}
+	return text
 }
 
 func rupees(minor int64) string {

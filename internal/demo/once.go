@@ -23,7 +23,7 @@ const (
 	lookAgain = 10 * time.Millisecond
 )
 
-// Once plays one deposit of every outcome and tells what each party saw. An error says what differed from what should
+// Once plays one deposit of every outcome, and withdrawals, and tells what each party saw. An error says what differed from what should
 // have been, or what broke.
 func Once(ctx context.Context, o Options) error {
 	w, err := newWorld(ctx, o, sim.Habits{}, nil)
@@ -47,12 +47,12 @@ type play struct {
 	story
 	*world
 	books  books
-	orders []string // that were credited, in order
+	orders []string // that were credited, and withdrawals that ended, in order
 }
 
 func (p *play) all(ctx context.Context) error {
 	fmt.Fprintln(p.out, p.paint(bold, Notice))
-	fmt.Fprintf(p.out, "\nMerchant %q takes deposits by PhonePe and pays %s %% of each. Its server talks to Galla by HTTP alone.\n", slug, fee)
+	fmt.Fprintf(p.out, "\nMerchant %q takes deposits by PhonePe and pays %s %% of each; it pays its users by IMPS. Its server talks to Galla by HTTP alone.\n", slug, fee)
 	for _, account := range accounts {
 		fmt.Fprintf(p.out, "  wallet %s  account …%s at %s, watched by a phone that forwards its messages\n", account.Identifier, account.Tail, account.Bank)
 	}
@@ -63,6 +63,9 @@ func (p *play) all(ctx context.Context) error {
 		p.pending,
 		p.wrongNumber,
 		func(ctx context.Context) error { return p.usedNumber(ctx, credited) },
+		p.paidOut,
+		p.refused,
+		p.unknown,
 		p.end,
 	} {
 		if err := chapter(ctx); err != nil {
@@ -276,14 +279,19 @@ func (p *play) postback(ctx context.Context, order sim.Order, paid sim.Transfer,
 	if !p.expect(err == nil, "%v", err) {
 		return
 	}
+	p.received(got)
+	p.expect(got.Amount.String() == amount && got.Number == paid.Number && got.Payer == order.Payer && got.Attempt == 1,
+		"the postback should be the first about %s for %s, number %s", amount, order.Payer, paid.Number)
+	p.orders = append(p.orders, order.ID)
+}
+
+// received tells of a postback and checks its signatures.
+func (p *play) received(got sim.Postback) {
 	p.tell("Galla → shop", "POST /postback, webhook-id "+got.WebhookID, string(got.Body))
 	p.tell("shop", "checks the signature in the body: "+p.verdict(got.Legacy)+"; the webhook signature: "+p.verdict(got.Webhook))
 	p.tell("shop → Galla", fmt.Sprint(got.Status), got.Answer)
 	p.expect(got.Legacy == nil, "the postback's signature: %v", got.Legacy)
 	p.expect(got.Webhook == nil, "the postback's webhook signature: %v", got.Webhook)
-	p.expect(got.Amount.String() == amount && got.Number == paid.Number && got.Payer == order.Payer && got.Attempt == 1,
-		"the postback should be the first about %s for %s, number %s", amount, order.Payer, paid.Number)
-	p.orders = append(p.orders, order.ID)
 }
 
 func (p *play) verdict(err error) string {
@@ -331,16 +339,16 @@ func (p *play) end(ctx context.Context) error {
 	}
 	var told []string
 	for _, postback := range p.shop.Merchant().Received() {
-		told = append(told, postback.Order)
+		told = append(told, postback.Order+postback.Withdrawal) // it is about one of them
 	}
 	p.expect(fmt.Sprint(told) == fmt.Sprint(p.orders), "postbacks should be about %v, they are about %v", p.orders, told)
 	sums, err := p.books.balances(ctx)
 	if err != nil {
 		return err
 	}
-	// 500 + 250.50 + 499 were credited and paid 1 % in fees; 100 is unclaimed.
+	// 500 + 250.50 + 499 were credited and paid 1 % in fees; 100 is unclaimed; 300 and 200 were paid out.
 	for kind, want := range map[ledger.AccountKind]int64{
-		ledger.Merchant: 1237_00, ledger.Fees: 12_50, ledger.Unclaimed: 100_00, ledger.Receiving: -1349_50,
+		ledger.Merchant: 737_00, ledger.Reserved: 0, ledger.PaidOut: 500_00, ledger.Fees: 12_50, ledger.Unclaimed: 100_00, ledger.Receiving: -1349_50,
 	} {
 		p.expect(sums[kind] == want, "%s should be %s, it is %s", kind, rupees(want), rupees(sums[kind]))
 	}

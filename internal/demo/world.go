@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/galla-gateway/galla/internal/evidence"
@@ -26,6 +27,9 @@ const (
 	slug = "shop"
 	// fee is what the merchant pays, in the words of galla merchant set.
 	fee = "1"
+	// operator is a person of the demo, railName the provider's account that withdrawals are paid from.
+	operator = "demo"
+	railName = "demo-bank"
 	// freePort lets the system choose, on loopback only.
 	freePort = "127.0.0.1:0"
 	// clientTimeout ends a request of the simulated world.
@@ -48,6 +52,9 @@ type world struct {
 	instance *instance.Instance
 	client   *http.Client
 	secret   string // API secret of the shop
+	payKey   string // with which the shop signs withdrawals
+	provider *sim.RazorpayX
+	silent   atomic.Bool // the provider pays and answers nobody
 	bank     *sim.Bank
 	phones   map[string]*sim.Phone // by wallet identifier
 	shop     *sim.Shop
@@ -78,6 +85,9 @@ func newWorld(ctx context.Context, o Options, habits sim.Habits, replies func(si
 	}
 	if o.changeKeys != nil {
 		o.changeKeys(&keys)
+	}
+	if err := w.addProvider(ctx, o); err != nil {
+		return w, err
 	}
 	w.bank = sim.NewBank(o.Seed, o.Now)
 	if err := w.addWallets(ctx, o, habits); err != nil {
@@ -121,7 +131,7 @@ func (w *world) openStore(ctx context.Context, now func() time.Time) (err error)
 
 func (w *world) addMerchant(ctx context.Context) (sim.Keys, error) {
 	added, err := w.instance.Gateway.AddMerchants(ctx, gateway.NewMerchant{
-		Slug: slug, Name: "Demo shop", PostbackURL: w.shopURL() + "/postback", TimeZone: "Asia/Kolkata", Sandbox: true,
+		Slug: slug, Name: "Demo shop", PostbackURL: w.shopURL() + "/postback", TimeZone: "Asia/Kolkata",
 	})
 	if err != nil {
 		return sim.Keys{}, fmt.Errorf("add merchant: %w", err)
@@ -129,7 +139,7 @@ func (w *world) addMerchant(ctx context.Context) (sim.Keys, error) {
 	if err := w.instance.Gateway.SetMerchant(ctx, slug, []gateway.Setting{{Key: "fee", Value: fee}}); err != nil {
 		return sim.Keys{}, fmt.Errorf("set fee: %w", err)
 	}
-	w.secret = added[0].APISecret.Reveal()
+	w.secret, w.payKey = added[0].APISecret.Reveal(), added[0].WithdrawalKey.Reveal()
 	return sim.Keys{
 		AccessKey: added[0].AccessKey, PostbackKey: added[0].PostbackKey.Reveal(), WebhookSecret: added[0].WebhookSecret.Reveal(),
 	}, nil
@@ -152,6 +162,43 @@ func (w *world) addWallets(ctx context.Context, o Options, habits sim.Habits) er
 		w.bank.Open(account, phone.Receive)
 	}
 	return nil
+}
+
+// addProvider makes a simulated payout provider the shop's, which needs no approval of what is paid in the story.
+func (w *world) addProvider(ctx context.Context, o Options) error {
+	const key, secret, account = "rzp_demo", "demo-provider-secret", "2323230041626905"
+	var err error
+	w.provider, err = sim.NewRazorpayX(sim.PayoutOptions{
+		Now: o.Now, Seed: o.Seed, Key: key, Secret: secret, Account: account,
+		Fault: func(c sim.Call) sim.CallFault {
+			switch {
+			case !w.silent.Load():
+				return ""
+			case c.Operation == sim.OperationPay:
+				return sim.CallDropsAfter
+			}
+			return sim.CallBreaksBefore
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("start the provider: %w", err)
+	}
+	g := w.instance.Gateway
+	operatorKey, err := g.AddOperator(ctx, operator)
+	if err != nil {
+		return fmt.Errorf("add operator: %w", err)
+	}
+	by, err := g.Operator(ctx, operatorKey)
+	if err != nil {
+		return fmt.Errorf("find operator: %w", err)
+	}
+	err = g.AddRail(ctx, by, gateway.Rail{Name: railName, Kind: gateway.RailRazorpayX, RailSettings: gateway.RailSettings{
+		KeyID: key, Secret: secret, WebhookSecret: secret, Account: account, BaseURL: w.provider.URL,
+	}}, instance.CheckRail)
+	if err != nil {
+		return fmt.Errorf("add rail: %w", err)
+	}
+	return g.SetMerchant(ctx, slug, []gateway.Setting{{Key: "withdrawal_rail", Value: railName}, {Key: "withdrawal_auto_limit", Value: "5000"}})
 }
 
 func (w *world) apiURL() string   { return "http://" + w.instance.Addr }
@@ -188,6 +235,9 @@ func (w *world) serve(ctx context.Context, use func(context.Context) error) erro
 // remove deletes everything. The instance must have stopped.
 func (w *world) remove() error {
 	var err error
+	if w.provider != nil {
+		w.provider.Close()
+	}
 	if w.store != nil {
 		err = w.store.Close()
 	}

@@ -36,12 +36,17 @@ func Simulated(ctx context.Context, s *store.Store) (bool, error) {
 // change runs one act of administration in a transaction and reloads the directory. The revision is moved first: its
 // row makes such acts follow one another, so what f reads can't change before the commit, and every running server
 // notices the act.
-func (g *Gateway) change(ctx context.Context, f func(context.Context, *store.Queries) error) error {
+//
+// The act is in the audit log with what entry then says; one that says no act changed nothing.
+func (g *Gateway) change(ctx context.Context, entry *auditEntry, f func(context.Context, *store.Queries) error) error {
 	err := g.write(ctx, func(ctx context.Context, q *store.Queries) error {
 		if err := q.BumpRevision(ctx); err != nil {
 			return fmt.Errorf("move revision: %w", err)
 		}
-		return f(ctx, q)
+		if err := f(ctx, q); err != nil || entry.act == "" {
+			return err
+		}
+		return g.appendAudit(ctx, q, g.now(), g.actor(), *entry)
 	})
 	if err != nil {
 		return err

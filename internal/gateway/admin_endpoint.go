@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/galla-gateway/galla/internal/merchant"
@@ -173,7 +174,7 @@ func (g *Gateway) PauseEndpoints(ctx context.Context, slug string, kinds []Postb
 	if err := checkLine("reason", reason, MaxPauseReason); err != nil {
 		return err
 	}
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"endpoint.paused", merchantSubject(slug), fmt.Sprint(kinds) + " " + reason}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -190,7 +191,7 @@ func (g *Gateway) PauseEndpoints(ctx context.Context, slug string, kinds []Postb
 
 // ResumeEndpoints ends pauses, and lets what an open endpoint held back go at once.
 func (g *Gateway) ResumeEndpoints(ctx context.Context, slug string, kinds []PostbackKind) error {
-	err := g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	err := g.change(ctx, &auditEntry{"endpoint.resumed", merchantSubject(slug), fmt.Sprint(kinds)}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -244,7 +245,7 @@ func (g *Gateway) SetEndpoints(ctx context.Context, slug string, kinds []Postbac
 	if err != nil {
 		return err
 	}
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"endpoint.set", merchantSubject(slug), fmt.Sprint(kinds) + " " + change.words()}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -260,6 +261,24 @@ func (g *Gateway) SetEndpoints(ctx context.Context, slug string, kinds []Postbac
 		}
 		return nil
 	})
+}
+
+// words tell what is changed; of certificates only that they are.
+func (c EndpointChange) words() string {
+	var words []string
+	if c.Concurrency != nil {
+		words = append(words, fmt.Sprintf("concurrency=%d", *c.Concurrency))
+	}
+	if c.Rate != nil {
+		words = append(words, fmt.Sprintf("rate=%d", *c.Rate))
+	}
+	if c.CA != nil {
+		words = append(words, fmt.Sprintf("ca (%d bytes)", len(*c.CA)))
+	}
+	if c.Pin != nil {
+		words = append(words, "pin="+*c.Pin)
+	}
+	return strings.Join(words, " ")
 }
 
 func (c EndpointChange) apply(id int64, kind PostbackKind, set store.GetEndpointSettingsRow) store.SetEndpointParams {

@@ -20,11 +20,14 @@ const noToken keyring.Secret = ""
 // per account, not per wallet: fingerprints name the source, so a file is known again whichever wallet it is imported for.
 func (g *Gateway) StatementSource(ctx context.Context, id wallet.ID) (int64, error) {
 	var source int64
-	err := g.change(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+	entry := auditEntry{act: actSourceAdded}
+	err := g.change(ctx, &entry, func(ctx context.Context, q *store.Queries) (err error) {
 		if source, err = findStatementSource(ctx, q, id); err != nil || source != 0 {
+			entry.act = "" // nothing is changed
 			return err
 		}
 		source, err = g.insertSource(ctx, q, id, KindStatement, noToken)
+		entry.act, entry.subject, entry.detail = actSourceAdded, sourceSubject(source), string(KindStatement)
 		return err
 	})
 	return source, err

@@ -53,7 +53,7 @@ func (g *Gateway) RotateMerchantKey(ctx context.Context, slug, kind string, over
 	if overlap < 0 || overlap > maxOverlap {
 		return fresh, refuse(CodeInvalid, "overlap: expected 0 to %v", maxOverlap)
 	}
-	err := g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	err := g.change(ctx, &auditEntry{"merchant.key_rotated", merchantSubject(slug), kind + " overlap " + overlap.String()}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -107,7 +107,7 @@ func (g *Gateway) AddDomain(ctx context.Context, slug, host string) error {
 	if len(host) > maxDomain || !domainShape.MatchString(host) {
 		return refuse(CodeInvalid, "domain: expected a host name in small letters, such as pay.example.com")
 	}
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"merchant.domain_added", merchantSubject(slug), host}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -127,7 +127,7 @@ func (g *Gateway) AddDomain(ctx context.Context, slug, host string) error {
 
 // RemoveDomain takes a merchant's host away.
 func (g *Gateway) RemoveDomain(ctx context.Context, slug, host string) error {
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"merchant.domain_removed", merchantSubject(slug), host}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -156,7 +156,8 @@ func (g *Gateway) Reseal(ctx context.Context) (Resealed, error) {
 	var total Resealed
 	for {
 		var step Resealed
-		err := g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+		var entry auditEntry
+		err := g.change(ctx, &entry, func(ctx context.Context, q *store.Queries) error {
 			step = Resealed{}
 			if err := g.resealKeys(ctx, q, &step); err != nil {
 				return err
@@ -167,6 +168,7 @@ func (g *Gateway) Reseal(ctx context.Context) (Resealed, error) {
 			if err := g.resealRails(ctx, q, &step); err != nil {
 				return err
 			}
+			entry = auditEntry{"secrets.resealed", "installation", fmt.Sprintf("%d keys, %d tokens", step.Keys, step.Tokens)}
 			if step == (Resealed{}) {
 				return q.SetKeyCheck(ctx, nullString(g.keys().CheckValue()))
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/galla-gateway/galla/internal/keyring"
@@ -55,7 +56,11 @@ func (g *Gateway) AddMerchants(ctx context.Context, list ...NewMerchant) ([]Adde
 			WebhookSecret: keyring.NewWebhookSecret(), WithdrawalKey: keyring.NewWithdrawalKey(), RedirectKey: keyring.NewRedirectKey(),
 		}}
 	}
-	err := g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	slugs := make([]string, len(list))
+	for i, m := range list {
+		slugs[i] = m.Slug
+	}
+	err := g.change(ctx, &auditEntry{"merchant.added", merchantSubject(strings.Join(slugs, ",")), ""}, func(ctx context.Context, q *store.Queries) error {
 		for i, m := range list {
 			if err := g.addMerchant(ctx, q, m, &added[i]); err != nil {
 				return err
@@ -178,7 +183,7 @@ func getMerchant(ctx context.Context, q *store.Queries, slug string) (store.Merc
 
 // MoveMerchant pauses a merchant or lets it go on. A paused one is shown no wallets; what its payers sent is credited.
 func (g *Gateway) MoveMerchant(ctx context.Context, slug string, to merchant.State) error {
-	return g.updateMerchant(ctx, slug, func(row *store.Merchant) error {
+	return g.updateMerchant(ctx, auditEntry{"merchant." + string(to), merchantSubject(slug), ""}, slug, func(row *store.Merchant) error {
 		row.State = string(to)
 		return nil
 	})
@@ -187,7 +192,7 @@ func (g *Gateway) MoveMerchant(ctx context.Context, slug string, to merchant.Sta
 // SetMerchant changes settings: those of merchant.Policy, and name, postback_url, withdrawal_postback_url, time_zone.
 // All hold, or none. An endpoint whose address becomes another is resumed.
 func (g *Gateway) SetMerchant(ctx context.Context, slug string, settings []Setting) error {
-	return g.updateMerchant(ctx, slug, func(row *store.Merchant) error {
+	return g.updateMerchant(ctx, auditEntry{"merchant.set", merchantSubject(slug), settingWords(settings)}, slug, func(row *store.Merchant) error {
 		policy, err := merchant.ParsePolicy(row.Policy)
 		if err != nil {
 			return fmt.Errorf("merchant %s: %w", slug, err)
@@ -234,8 +239,8 @@ func setMerchant(row *store.Merchant, policy *merchant.Policy, s Setting) error 
 	return nil
 }
 
-func (g *Gateway) updateMerchant(ctx context.Context, slug string, edit func(*store.Merchant) error) error {
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+func (g *Gateway) updateMerchant(ctx context.Context, entry auditEntry, slug string, edit func(*store.Merchant) error) error {
+	return g.change(ctx, &entry, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err

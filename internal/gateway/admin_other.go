@@ -22,7 +22,7 @@ func (g *Gateway) SetSender(ctx context.Context, header, bank string) error {
 	if err := checkName("bank", bank); err != nil {
 		return err
 	}
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"sender.set", "sender:" + header, bank}, func(ctx context.Context, q *store.Queries) error {
 		return q.InsertSenderHeader(ctx, store.InsertSenderHeaderParams{Header: header, Bank: bank, CreatedAt: g.now().UnixMicro()})
 	})
 }
@@ -30,7 +30,7 @@ func (g *Gateway) SetSender(ctx context.Context, header, bank string) error {
 // RemoveSender takes back what SetSender declared. The headers that Galla brings stay.
 func (g *Gateway) RemoveSender(ctx context.Context, header string) error {
 	header = strings.ToUpper(strings.TrimSpace(header))
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"sender.removed", "sender:" + header, ""}, func(ctx context.Context, q *store.Queries) error {
 		removed, err := q.DeleteSenderHeader(ctx, header)
 		if err == nil && removed == 0 {
 			return refuse(CodeNotFound, "header %q was not added by galla sender add", header)
@@ -56,7 +56,7 @@ func (g *Gateway) SetRate(ctx context.Context, base, quote, rate string) error {
 	if err != nil {
 		return invalid(err)
 	}
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"rate.set", "rate:" + base + "/" + quote, parsed.Text()}, func(ctx context.Context, q *store.Queries) error {
 		err := q.SetRate(ctx, store.SetRateParams{Base: base, Quote: quote, Rate: parsed.Text(), CreatedAt: g.now().UnixMicro()})
 		if err != nil {
 			return fmt.Errorf("set rate: %w", err)

@@ -255,8 +255,12 @@ func (g *Gateway) ReplayPostbacks(ctx context.Context, ids []int64) (replayed in
 		}
 		var changed int64
 		err := g.write(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-			changed, err = replayChunk(ctx, q, chunk, g.now())
-			return err
+			if changed, err = replayChunk(ctx, q, chunk, g.now()); err != nil || changed == 0 {
+				return err
+			}
+			return g.appendAudit(ctx, q, g.now(), g.actor(), auditEntry{
+				"postback.replayed", fmt.Sprintf("postback:%d-%d", chunk[0], chunk[len(chunk)-1]), fmt.Sprintf("%d of %d picked", changed, len(chunk)),
+			})
 		})
 		if err != nil {
 			return replayed, fmt.Errorf("replay postbacks: %w", err)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/galla-gateway/galla/internal/evidence"
 	"github.com/galla-gateway/galla/internal/keyring"
@@ -20,6 +21,11 @@ const (
 // KindStatement are the files that galla import reads. Such a source has no token: nobody sends it over the network.
 const KindStatement evidence.SourceKind = "statement"
 
+// actSourceAdded is in the audit log when a source is new.
+const actSourceAdded = "source.added"
+
+func sourceSubject(id int64) string { return "source:" + strconv.FormatInt(id, 10) }
+
 // AddedSource is a source with its token in the clear, given away once.
 type AddedSource struct {
 	ID    int64
@@ -34,8 +40,10 @@ func (g *Gateway) AddSource(ctx context.Context, id wallet.ID, kind evidence.Sou
 		return AddedSource{}, invalid(err)
 	}
 	added := AddedSource{Kind: kind, Token: keyring.NewSourceToken()}
-	err := g.change(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+	var entry auditEntry
+	err := g.change(ctx, &entry, func(ctx context.Context, q *store.Queries) (err error) {
 		added.ID, err = g.insertSource(ctx, q, id, kind, added.Token)
+		entry = auditEntry{actSourceAdded, sourceSubject(added.ID), string(kind)}
 		return err
 	})
 	return added, err
@@ -87,7 +95,7 @@ func updateSource(ctx context.Context, q *store.Queries, row store.Source) error
 
 // MoveSource pauses, resumes or retires a source. Retired is the end.
 func (g *Gateway) MoveSource(ctx context.Context, id int64, to string) error {
-	return g.changeSource(ctx, id, func(row *store.Source) error {
+	return g.changeSource(ctx, "source."+to, id, func(row *store.Source) error {
 		row.State = to
 		return nil
 	})
@@ -96,7 +104,7 @@ func (g *Gateway) MoveSource(ctx context.Context, id int64, to string) error {
 // RotateSource gives a source a new token. The old one is dead from the moment the servers notice.
 func (g *Gateway) RotateSource(ctx context.Context, id int64) (AddedSource, error) {
 	fresh := AddedSource{ID: id, Token: keyring.NewSourceToken()}
-	err := g.changeSource(ctx, id, func(row *store.Source) error {
+	err := g.changeSource(ctx, "source.rotated", id, func(row *store.Source) error {
 		if row.TokenHash == nil {
 			return refuse(CodeConflict, "source %d of kind %s has no token", id, row.Kind)
 		}
@@ -107,8 +115,8 @@ func (g *Gateway) RotateSource(ctx context.Context, id int64) (AddedSource, erro
 	return fresh, err
 }
 
-func (g *Gateway) changeSource(ctx context.Context, id int64, edit func(*store.Source) error) error {
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+func (g *Gateway) changeSource(ctx context.Context, act string, id int64, edit func(*store.Source) error) error {
+	return g.change(ctx, &auditEntry{act, sourceSubject(id), ""}, func(ctx context.Context, q *store.Queries) error {
 		row, err := q.GetSource(ctx, id)
 		switch {
 		case isNoRows(err):

@@ -43,7 +43,8 @@ func (g *Gateway) AddWallet(ctx context.Context, w NewWallet) (wallet.Wallet, er
 		AccountID: w.AccountID, Sandbox: w.Sandbox, Method: m.Name, Identifier: w.Identifier, AccountType: w.AccountType,
 		Currency: m.Currency, Holder: w.Holder, State: wallet.Active, DailyAmount: limit, DailyCount: w.DailyCount, CreatedAt: g.now(),
 	}
-	err = g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	var entry auditEntry
+	err = g.change(ctx, &entry, func(ctx context.Context, q *store.Queries) error {
 		merchants, sandbox, err := servedMerchants(ctx, q, w)
 		if err != nil {
 			return err
@@ -58,6 +59,7 @@ func (g *Gateway) AddWallet(ctx context.Context, w NewWallet) (wallet.Wallet, er
 		if err := insertWallet(ctx, q, &added, merchants); err != nil {
 			return err
 		}
+		entry = auditEntry{"wallet.added", walletSubject(added.ID), added.Method + " " + added.Identifier}
 		return ensureLedger(ctx, q)
 	})
 	return added, err
@@ -259,10 +261,12 @@ func getWallet(ctx context.Context, q *store.Queries, id wallet.ID) (store.Walle
 	return row, err
 }
 
+func walletSubject(id wallet.ID) string { return "wallet:" + strconv.FormatInt(int64(id), 10) }
+
 // MoveWallet pauses, resumes or retires a wallet. Money that lands on a paused or retired one still counts. Retired is
 // the end: the identifier may then be added anew.
 func (g *Gateway) MoveWallet(ctx context.Context, id wallet.ID, to wallet.State) error {
-	return g.updateWallet(ctx, id, func(_ context.Context, _ *store.Queries, row *store.Wallet) error {
+	return g.updateWallet(ctx, auditEntry{"wallet." + string(to), walletSubject(id), ""}, id, func(_ context.Context, _ *store.Queries, row *store.Wallet) error {
 		row.State = string(to)
 		return nil
 	})
@@ -271,7 +275,7 @@ func (g *Gateway) MoveWallet(ctx context.Context, id wallet.ID, to wallet.State)
 // SetWallet changes settings: daily_amount, daily_count (0 for no limit), holder, account_tails (with commas; of the
 // receiving account, so of all its wallets). All hold, or none.
 func (g *Gateway) SetWallet(ctx context.Context, id wallet.ID, settings []Setting) error {
-	return g.updateWallet(ctx, id, func(ctx context.Context, q *store.Queries, row *store.Wallet) error {
+	return g.updateWallet(ctx, auditEntry{"wallet.set", walletSubject(id), settingWords(settings)}, id, func(ctx context.Context, q *store.Queries, row *store.Wallet) error {
 		for _, s := range settings {
 			if err := setWallet(ctx, q, row, s); err != nil {
 				return err
@@ -303,8 +307,8 @@ func setWallet(ctx context.Context, q *store.Queries, row *store.Wallet, s Setti
 	return refuse(CodeInvalid, "no setting %q; there are daily_amount, daily_count, holder, account_tails", s.Key)
 }
 
-func (g *Gateway) updateWallet(ctx context.Context, id wallet.ID, edit func(context.Context, *store.Queries, *store.Wallet) error) error {
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+func (g *Gateway) updateWallet(ctx context.Context, entry auditEntry, id wallet.ID, edit func(context.Context, *store.Queries, *store.Wallet) error) error {
+	return g.change(ctx, &entry, func(ctx context.Context, q *store.Queries) error {
 		row, err := getWallet(ctx, q, id)
 		if err != nil {
 			return err

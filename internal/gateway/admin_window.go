@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/logo"
@@ -30,7 +32,7 @@ func (g *Gateway) AddRedirect(ctx context.Context, slug, address string, localHT
 	if len(address) > MaxRedirectURL {
 		return 0, refuse(CodeInvalid, "the URL is longer than %d bytes", MaxRedirectURL)
 	}
-	err = g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	err = g.change(ctx, &auditEntry{"merchant.redirect_added", merchantSubject(slug), address}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -65,7 +67,7 @@ func (g *Gateway) AddRedirect(ctx context.Context, slug, address string, localHT
 
 // RemoveRedirect takes an address away. Links that name it are as if they named none.
 func (g *Gateway) RemoveRedirect(ctx context.Context, slug string, id int) error {
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"merchant.redirect_removed", merchantSubject(slug), strconv.Itoa(id)}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -85,7 +87,7 @@ func (g *Gateway) AddOrigin(ctx context.Context, slug, origin string, localHTTP 
 	if err := merchant.CheckOrigin(origin, localHTTP); err != nil {
 		return invalid(err)
 	}
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"merchant.origin_added", merchantSubject(slug), origin}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -112,7 +114,7 @@ func (g *Gateway) AddOrigin(ctx context.Context, slug, origin string, localHTTP 
 
 // RemoveOrigin takes an origin away.
 func (g *Gateway) RemoveOrigin(ctx context.Context, slug, origin string) error {
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"merchant.origin_removed", merchantSubject(slug), origin}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -134,6 +136,20 @@ type BrandChange struct {
 	Contact *string
 }
 
+// words tell which members are changed.
+func (c BrandChange) words() string {
+	var words []string
+	for _, member := range []struct {
+		name  string
+		given bool
+	}{{"name", c.Name != nil}, {"logo", c.Logo != nil}, {"colour", c.Colour != nil}, {"theme", c.Theme != nil}, {"contact", c.Contact != nil}} {
+		if member.given {
+			words = append(words, member.name)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // SetBrand changes a merchant's brand. dropped names what its new logo had and may not have.
 func (g *Gateway) SetBrand(ctx context.Context, slug string, change BrandChange) (dropped []string, err error) {
 	var clean logo.Logo
@@ -142,7 +158,7 @@ func (g *Gateway) SetBrand(ctx context.Context, slug string, change BrandChange)
 			return nil, invalid(err)
 		}
 	}
-	err = g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	err = g.change(ctx, &auditEntry{"merchant.brand_set", merchantSubject(slug), change.words()}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err
@@ -175,7 +191,7 @@ func (g *Gateway) SetBrand(ctx context.Context, slug string, change BrandChange)
 
 // ClearBrand gives a merchant's payers Galla's own look again.
 func (g *Gateway) ClearBrand(ctx context.Context, slug string) error {
-	return g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	return g.change(ctx, &auditEntry{"merchant.brand_cleared", merchantSubject(slug), ""}, func(ctx context.Context, q *store.Queries) error {
 		row, err := getMerchant(ctx, q, slug)
 		if err != nil {
 			return err

@@ -43,6 +43,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Simulated marks a new database as one that must never hold live data (demo). An existing one must agree.
 	Simulated bool
+	// Actor is the name of who gives this process its commands, for the audit log; "" where nobody does.
+	Actor string
 	// OnFatal is told of a database error after which the process must end. The default panics.
 	OnFatal func(error)
 	// LoadKeys reads the key file again, after `galla key rotate` put a new key into it. nil: the keys stay.

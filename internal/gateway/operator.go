@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"strings"
+	"time"
 
 	"github.com/galla-gateway/galla/internal/keyring"
 	"github.com/galla-gateway/galla/internal/store"
@@ -57,7 +59,7 @@ func (g *Gateway) AddOperator(ctx context.Context, name string) (key keyring.Sec
 		if err != nil {
 			return fmt.Errorf("add operator: %w", err)
 		}
-		return b.audit(actorShell, "operator.added", "operator:"+name, "")
+		return b.audit(g.actor(), "operator.added", "operator:"+name, "")
 	})
 	return key, err
 }
@@ -72,12 +74,40 @@ func (g *Gateway) RetireOperator(ctx context.Context, name string) error {
 		if changed == 0 {
 			return refuse(CodeNotFound, "no operator %q: galla operator list shows them", name)
 		}
-		return b.audit(actorShell, "operator.retired", "operator:"+name, "")
+		return b.audit(g.actor(), "operator.retired", "operator:"+name, "")
 	})
 }
 
 // actorShell is who acts without being an operator: whoever may run commands on the machine.
 const actorShell = "shell"
+
+// actor is who acts without an operator key, with the name by which the machine knows them.
+func (g *Gateway) actor() string { return actorOf(g.opts.Actor) }
+
+func actorOf(name string) string {
+	if name == "" {
+		return actorShell
+	}
+	return actorShell + ":" + name
+}
+
+func merchantSubject(slug string) string { return "merchant:" + slug }
+
+// settingWords are settings as a person gave them.
+func settingWords(settings []Setting) string {
+	words := make([]string, len(settings))
+	for i, s := range settings {
+		words[i] = s.Key + "=" + s.Value
+	}
+	return strings.Join(words, " ")
+}
+
+func cutText(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
+}
 
 // Operator is the active operator whose key it is.
 func (g *Gateway) Operator(ctx context.Context, key keyring.Secret) (Operator, error) {
@@ -98,17 +128,31 @@ func (g *Gateway) Operator(ctx context.Context, key keyring.Secret) (Operator, e
 // audit appends to the log of what people did (invariant A-1), in the transaction of the act. The head's row is held until
 // the commit, so the order of the log is that of the commits, without gaps.
 func (b *batch) audit(actor, act, subject, detail string) error {
-	head, err := b.q.LockAuditHead(b.ctx)
+	return b.g.appendAudit(b.ctx, b.q, b.now, actor, auditEntry{act, subject, detail})
+}
+
+// auditEntry is what the log has of an act, beside who did it and when. Nothing in it is secret.
+type auditEntry struct{ act, subject, detail string }
+
+// Longest subject and detail in the log, in bytes; what is longer is cut.
+const (
+	maxAuditSubject = 200
+	maxAuditDetail  = 2000
+)
+
+func (g *Gateway) appendAudit(ctx context.Context, q *store.Queries, now time.Time, actor string, e auditEntry) error {
+	e.subject, e.detail = cutText(e.subject, maxAuditSubject), cutText(e.detail, maxAuditDetail)
+	head, err := q.LockAuditHead(ctx)
 	if err != nil {
 		return fmt.Errorf("lock audit log: %w", err)
 	}
-	row := store.InsertAuditLogParams{Seq: head.Seq + 1, At: b.now.UnixMicro(), Actor: actor, Act: act, Subject: subject, Detail: detail}
-	hash := b.g.keys().Hash(hashAuditLog, auditText(head.Hash, store.AuditLog{Seq: row.Seq, At: row.At, Actor: actor, Act: act, Subject: subject, Detail: detail}))
+	row := store.InsertAuditLogParams{Seq: head.Seq + 1, At: now.UnixMicro(), Actor: actor, Act: e.act, Subject: e.subject, Detail: e.detail}
+	hash := g.keys().Hash(hashAuditLog, auditText(head.Hash, store.AuditLog{Seq: row.Seq, At: row.At, Actor: actor, Act: e.act, Subject: e.subject, Detail: e.detail}))
 	row.Hash = hash[:]
-	if err := b.q.InsertAuditLog(b.ctx, row); err != nil {
+	if err := q.InsertAuditLog(ctx, row); err != nil {
 		return fmt.Errorf("append to audit log: %w", err)
 	}
-	if err := b.q.SetAuditHead(b.ctx, store.SetAuditHeadParams{Seq: row.Seq, Hash: row.Hash}); err != nil {
+	if err := q.SetAuditHead(ctx, store.SetAuditHeadParams{Seq: row.Seq, Hash: row.Hash}); err != nil {
 		return fmt.Errorf("move audit log: %w", err)
 	}
 	return nil

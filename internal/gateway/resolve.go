@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/galla-gateway/galla/internal/deposit"
 	"github.com/galla-gateway/galla/internal/method"
@@ -43,7 +44,7 @@ func (g *Gateway) ResolveClaim(ctx context.Context, id deposit.ClaimID, accept b
 		if !accept {
 			b.moveClaim(c, deposit.Refused, deposit.ReasonPerson, false, personFacts(reason), actor)
 			result = b.dir.truth(c)
-			return nil
+			return b.audit(actorOf(actor), "claim.refused", claimSubject(id), reason)
 		}
 		if ref.transfer == nil || ref.transfer.State != deposit.Observed {
 			return refuse("no_transfer", "claim %d has no observed transfer to credit: %s", id, transferWord(ref))
@@ -58,10 +59,12 @@ func (g *Gateway) ResolveClaim(ctx context.Context, id deposit.ClaimID, accept b
 			return err
 		}
 		result = b.dir.truth(c)
-		return nil
+		return b.audit(actorOf(actor), "claim.accepted", claimSubject(id), reason)
 	})
 	return result, err
 }
+
+func claimSubject(id deposit.ClaimID) string { return "claim:" + strconv.FormatInt(int64(id), 10) }
 
 // endedBefore is the result of an earlier run of this act that was stored though its COMMIT had no answer; zero when
 // there was none.
@@ -132,6 +135,13 @@ func (g *Gateway) ResolveTransfer(ctx context.Context, id deposit.TransferID, re
 		if err := b.moveTransfer(ref, next, actor, reason); err != nil {
 			return err
 		}
+		did := "transfer.released"
+		if !release {
+			did = "transfer.rejected"
+		}
+		if err := b.audit(actorOf(actor), did, "transfer:"+strconv.FormatInt(int64(id), 10), reason); err != nil {
+			return err
+		}
 		return b.settle(ref)
 	})
 }
@@ -142,7 +152,10 @@ func (g *Gateway) EndRecovery(ctx context.Context, actor, reason string) (judged
 		return 0, err
 	}
 	err = g.write(ctx, func(ctx context.Context, q *store.Queries) error {
-		return q.SetRecovery(ctx, sql.NullInt64{})
+		if err := q.SetRecovery(ctx, sql.NullInt64{}); err != nil {
+			return err
+		}
+		return g.appendAudit(ctx, q, g.now(), actorOf(actor), auditEntry{"recovery.ended", "installation", reason})
 	})
 	if err == nil {
 		err = g.Reload(ctx)

@@ -119,11 +119,13 @@ func (g *Gateway) sandboxSource(ctx context.Context, id wallet.ID) (source int64
 	if err := find(g.store.Read()); err != nil || source != 0 {
 		return source, err
 	}
-	err = g.change(ctx, func(ctx context.Context, q *store.Queries) error {
+	var entry auditEntry
+	err = g.change(ctx, &entry, func(ctx context.Context, q *store.Queries) error {
 		if err := find(q); err != nil || source != 0 {
 			return err // somebody else was faster
 		}
 		source, err = g.insertSource(ctx, q, id, KindSandbox, "")
+		entry = auditEntry{actSourceAdded, sourceSubject(source), string(KindSandbox)}
 		return err
 	})
 	return source, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,12 +43,15 @@ type Postback struct {
 	Legacy  error // nil: the signature in the body is right
 	Webhook error // nil: the webhook headers' signature is right
 
-	DepositID int64
+	DepositID int64 // of a withdrawal its number
 	Order     string
 	Payer     string // label
 	Number    string
 	Amount    json.Number
 	Currency  string
+
+	Withdrawal string // the merchant's id of a withdrawal that has ended, "" in postbacks about deposits
+	Paid       bool   // how it ended
 
 	Status int    // what was answered
 	Answer string // likewise
@@ -137,13 +141,16 @@ func (m *Merchant) read(header http.Header, body []byte) Postback {
 		Legacy: m.keys.VerifyLegacy(body), Webhook: m.keys.VerifyWebhook(header, body, m.now()),
 	}
 	var fields struct {
+		Direction      string      `json:"direction"`
 		Amount         json.Number `json:"amount"`
 		Currency       string      `json:"currency_code"`
 		Label          string      `json:"label"`
 		AdditionalData []struct {
-			DepositID int64  `json:"stockpiling_id"`
-			Number    string `json:"transaction_id"`
-			Order     string `json:"plugin_custom_order_id"`
+			DepositID  int64  `json:"stockpiling_id"`
+			Number     string `json:"transaction_id"`
+			Order      string `json:"plugin_custom_order_id"`
+			Withdrawal string `json:"withdrawal_id"`
+			Ended      int    `json:"withdrawal_status"`
 		} `json:"additional_data"`
 	}
 	if err := json.Unmarshal(body, &fields); err != nil || len(fields.AdditionalData) != 1 {
@@ -153,6 +160,9 @@ func (m *Merchant) read(header http.Header, body []byte) Postback {
 	data := fields.AdditionalData[0]
 	p.Amount, p.Currency, p.Payer = fields.Amount, fields.Currency, fields.Label
 	p.DepositID, p.Number, p.Order = data.DepositID, data.Number, data.Order
+	if fields.Direction == outgoing {
+		p.Withdrawal, p.Paid = data.Withdrawal, data.Ended == withdrawalPaid
+	}
 	return p
 }
 
@@ -164,7 +174,16 @@ func (m *Merchant) count(webhookID string) int {
 	return m.attempts[webhookID]
 }
 
+// What a postback about a withdrawal says.
+const (
+	outgoing       = "outgoing"
+	withdrawalPaid = 1
+)
+
 func (m *Merchant) creditOnce(p Postback) {
+	if p.Withdrawal != "" {
+		return // money that left is nobody's deposit
+	}
 	m.mu.Lock()
 	known := m.credited[p.DepositID]
 	m.credited[p.DepositID] = true
@@ -201,20 +220,27 @@ func (m *Merchant) Credited() int {
 
 // Wait returns the first postback about the order, as soon as it has come.
 func (m *Merchant) Wait(ctx context.Context, order string) (Postback, error) {
+	return m.wait(ctx, "order "+order, func(p Postback) bool { return p.Order == order && p.Withdrawal == "" })
+}
+
+// WaitPayout returns the first postback about a withdrawal by the merchant's id, as soon as it has come.
+func (m *Merchant) WaitPayout(ctx context.Context, id string) (Postback, error) {
+	return m.wait(ctx, "withdrawal "+id, func(p Postback) bool { return p.Withdrawal == id })
+}
+
+func (m *Merchant) wait(ctx context.Context, what string, is func(Postback) bool) (Postback, error) {
 	for {
 		m.mu.Lock()
-		changed := m.changed
-		for _, p := range m.received {
-			if p.Order == order {
-				m.mu.Unlock()
-				return p, nil
-			}
+		changed, at := m.changed, slices.IndexFunc(m.received, is)
+		if at >= 0 {
+			defer m.mu.Unlock()
+			return m.received[at], nil
 		}
 		m.mu.Unlock()
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return Postback{}, fmt.Errorf("no postback about order %s came: %w", order, ctx.Err())
+			return Postback{}, fmt.Errorf("no postback about %s came: %w", what, ctx.Err())
 		}
 	}
 }
