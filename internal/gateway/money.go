@@ -49,6 +49,7 @@ func (g *Gateway) moveMoney(ctx context.Context, f func(b *batch) error) error {
 	case err != nil:
 		return err
 	}
+	b.logNow()
 	if written := b.postbacks(); len(written) > 0 && g.opts.OnPostback != nil {
 		g.opts.OnPostback(written)
 	}
