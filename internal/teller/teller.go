@@ -32,9 +32,9 @@ type Config struct {
 	Logger  *slog.Logger
 }
 
-// Counters are running totals since start, for metrics.
+// Counters are running totals since start, and the calls under way, for metrics.
 type Counters struct {
-	Calls, Faults                                 atomic.Int64
+	Calls, Faults, Open                           atomic.Int64
 	Paid, Failed, Sent, Unknown, Absent, Unserved atomic.Int64
 }
 
@@ -141,6 +141,8 @@ func (t *Teller) call(ctx context.Context, by rail.Rail, p gateway.Payout) (payo
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	t.counters.Calls.Add(1)
+	t.counters.Open.Add(1)
+	defer t.counters.Open.Add(-1)
 	if p.Pay {
 		return t.pay(ctx, by, p)
 	}
