@@ -42,9 +42,9 @@ var (
 	payoutAnswers  = prometheus.NewDesc("galla_payout_answers_total", "Answers of payout rails to this process, by outcome.", []string{"outcome"}, nil)
 	payoutFaults   = prometheus.NewDesc("galla_payout_faults_total", "Payouts that couldn't be begun or recorded, and looks that failed.", nil, nil)
 	payoutUnserved = prometheus.NewDesc("galla_payout_unserved_total", "Times that a payout was due on a rail that this process doesn't have.", nil, nil)
-	openCount      = prometheus.NewDesc("galla_withdrawals_open", "Withdrawals that haven't ended, in the database; the sandbox's aren't counted.", []string{"state", "rail"}, nil)
+	openCount      = prometheus.NewDesc("galla_withdrawals_open", "Withdrawals that haven't ended, in the database; the sandbox's aren't counted.", []string{"state", "rail", "kind"}, nil)
 	openOldest     = prometheus.NewDesc("galla_withdrawal_oldest_seconds",
-		"How long the oldest of those has been in its state; of a new account's, since its cool-off ended.", []string{"state", "rail"}, nil)
+		"How long the oldest of those has been in its state; of a new account's, since its cool-off ended.", []string{"state", "rail", "kind"}, nil)
 	contradictedCount = prometheus.NewDesc("galla_withdrawals_contradicted", "Withdrawals among the newest whose bank said otherwise since they ended.", nil, nil)
 	proposedCount     = prometheus.NewDesc("galla_adjustments_proposed", "Top-ups and settlements that wait for a second person.", nil, nil)
 )
@@ -97,28 +97,25 @@ func (m *withdrawalMetrics) collectOpen(open []gateway.OpenWithdrawals, gauge fu
 		state withdrawal.State
 		rail  string
 	}
-	rails, now := m.gateway.Directory().Rails(), m.now()
-	counts, ages := map[place]int64{}, map[place]time.Duration{}
-	names := []string{merchant.RailManual, noRail}
-	for name := range rails {
-		names = append(names, name)
+	kinds := map[string]string{merchant.RailManual: merchant.RailManual, noRail: noRail}
+	for name, r := range m.gateway.Directory().Rails() {
+		kinds[name] = string(r.Kind)
 	}
-	for _, name := range names {
-		for _, state := range openStates {
-			counts[place{state, name}] = 0
-		}
-	}
+	now, counts, ages := m.now(), map[place]int64{}, map[place]time.Duration{}
 	for _, o := range open {
 		at := place{o.State, o.Rail}
-		if _, known := rails[o.Rail]; !known && o.Rail != merchant.RailManual {
+		if kinds[o.Rail] == "" {
 			at.rail = noRail
 		}
 		counts[at] += o.Count
 		ages[at] = max(ages[at], now.Sub(o.Since))
 	}
-	for at, count := range counts {
-		gauge(openCount, count, string(at.state), at.rail)
-		gauge(openOldest, int64(ages[at]/time.Second), string(at.state), at.rail)
+	for name, kind := range kinds {
+		for _, state := range openStates {
+			at := place{state, name}
+			gauge(openCount, counts[at], string(state), name, kind)
+			gauge(openOldest, int64(ages[at]/time.Second), string(state), name, kind)
+		}
 	}
 }
 

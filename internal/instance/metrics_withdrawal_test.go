@@ -59,7 +59,7 @@ func TestWithdrawalMetrics(t *testing.T) {
 				}
 			}
 		}
-		want(`galla_withdrawals_open{rail="manual",state="unknown"} 0`, `galla_withdrawal_oldest_seconds{rail="none",state="approved"} 0`,
+		want(`galla_withdrawals_open{kind="manual",rail="manual",state="unknown"} 0`, `galla_withdrawal_oldest_seconds{kind="none",rail="none",state="approved"} 0`,
 			"galla_withdrawals_contradicted 0", "galla_adjustments_proposed 0", "galla_payout_calls_total 0", "galla_payout_calls_open 0",
 			`galla_payout_answers_total{outcome="unknown"} 0`, "galla_payout_faults_total 0", "galla_payout_unserved_total 0")
 		if n := strings.Count(served(), "galla_withdrawals_open{"); n != 2*len(openStates) {
@@ -88,9 +88,9 @@ func TestWithdrawalMetrics(t *testing.T) {
 			t.Fatal(err)
 		}
 		clock.Advance(time.Minute)
-		want(`galla_withdrawals_open{rail="rx",state="unknown"} 2`, `galla_withdrawal_oldest_seconds{rail="rx",state="unknown"} 3660`,
-			`galla_withdrawals_open{rail="none",state="approved"} 1`, `galla_withdrawals_open{rail="none",state="unknown"} 0`,
-			`galla_withdrawal_oldest_seconds{rail="manual",state="created"} 60`, "galla_adjustments_proposed 1", "galla_payout_unserved_total 1",
+		want(`galla_withdrawals_open{kind="razorpayx",rail="rx",state="unknown"} 2`, `galla_withdrawal_oldest_seconds{kind="razorpayx",rail="rx",state="unknown"} 3660`,
+			`galla_withdrawals_open{kind="none",rail="none",state="approved"} 1`, `galla_withdrawals_open{kind="none",rail="none",state="unknown"} 0`,
+			`galla_withdrawal_oldest_seconds{kind="manual",rail="manual",state="created"} 60`, "galla_adjustments_proposed 1", "galla_payout_unserved_total 1",
 			"galla_withdrawals_contradicted 0") // many rows are looked through for it: not at every scrape
 		clock.Advance(contradictedFor)
 		want("galla_withdrawals_contradicted 1")
