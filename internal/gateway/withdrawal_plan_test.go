@@ -26,7 +26,7 @@ func TestWithdrawalStatementsUseIndexes(t *testing.T) {
 	heading := regexp.MustCompile(`(?m)^-- name: (\w+) :\w+$`)
 	statements, names := heading.Split(string(text), -1)[1:], heading.FindAllStringSubmatch(string(text), -1)
 	wanted := map[string]*regexp.Regexp{
-		"ListDueWithdrawals": regexp.MustCompile(`SEARCH w USING INDEX withdrawal_next \(.*next_at<|withdrawal_next\b.*\n +Index Cond: .*next_at <=`),
+		"ListDueWithdrawals":   regexp.MustCompile(`SEARCH w USING INDEX withdrawal_next \(.*next_at<|withdrawal_next\b.*\n +Index Cond: .*next_at <=`),
 		"CountOpenWithdrawals": regexp.MustCompile(`withdrawal_open`), "CountProposedAdjustments": regexp.MustCompile(`adjustment_open`),
 	}
 	eachWorld(t, func(w *world) {
