@@ -21,8 +21,9 @@ type Client struct {
 	// HTTP sends the requests. New sets one that ends them after ClientTimeout and follows no redirects.
 	HTTP *http.Client
 
-	base   string
-	secret string
+	base        string
+	secret      string
+	withdrawals WithdrawalKeys
 }
 
 // New returns a client for a server URL such as "https://api.shop.example" or "http://localhost:8080" and the
@@ -51,17 +52,22 @@ func (c *Client) String() string { return "galla.Client(" + c.base + ")" }
 // GoString is String.
 func (c *Client) GoString() string { return c.String() }
 
-// AnswerError is an answer that says no: to create and available any "fail", to activate everything but its four
-// outcomes.
+// AnswerError is an answer that says no: to create and available any "fail", to activate and withdrawals everything but
+// their outcomes.
 type AnswerError struct {
 	HTTPStatus int
 	Status     Status
+	Field      string // the member of the request that is at fault, where the answer names one
 	Message    string
 }
 
 // Error is the message with its status.
 func (e *AnswerError) Error() string {
-	return fmt.Sprintf("galla: %s (HTTP %d): %s", e.Status, e.HTTPStatus, e.Message)
+	text := e.Message
+	if e.Field != "" {
+		text = e.Field + ": " + text
+	}
+	return fmt.Sprintf("galla: %s (HTTP %d): %s", e.Status, e.HTTPStatus, text)
 }
 
 // Repeat reports that nothing was decided: send the same request with the same ids again, later.
@@ -125,7 +131,7 @@ func (c *Client) Available(ctx context.Context, r AvailableRequest) (AvailableAn
 func (c *Client) callOK(ctx context.Context, method, path string, body []byte) (reply, error) {
 	r, err := c.call(ctx, method, path, body)
 	if err == nil && r.status != StatusOK {
-		err = &AnswerError{HTTPStatus: http.StatusOK, Status: r.status, Message: r.message}
+		err = &AnswerError{HTTPStatus: http.StatusOK, Status: r.status, Field: r.field, Message: r.message}
 	}
 	return r, err
 }
@@ -156,7 +162,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) (re
 		return reply{}, &AnswerError{HTTPStatus: response.StatusCode, Status: StatusError, Message: r.message}
 	}
 	if response.StatusCode != http.StatusOK || r.status == StatusError {
-		return reply{}, &AnswerError{HTTPStatus: response.StatusCode, Status: r.status, Message: r.message}
+		return reply{}, &AnswerError{HTTPStatus: response.StatusCode, Status: r.status, Field: r.field, Message: r.message}
 	}
 	return r, nil
 }
@@ -164,7 +170,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) (re
 // reply is every member that an answer may have.
 type reply struct {
 	status           Status
-	message          string
+	field, message   string
 	amount, currency string
 	identifier       string
 	available        AvailableAnswer
@@ -175,8 +181,7 @@ func (r *reply) member(name []byte, value Value) error {
 	case "status":
 		return take((*string)(&r.status), "status", value)
 	case "message":
-		// Some answers have an object here; its text is better than nothing.
-		r.message = value.Text()
+		return r.fault(value)
 	case "deposit_amount":
 		return takeNumber(&r.amount, "deposit_amount", value)
 	case "currency":
@@ -185,6 +190,31 @@ func (r *reply) member(name []byte, value Value) error {
 		return value.members("params", r.param)
 	}
 	return nil
+}
+
+// fault reads a message: a text, or an object whose first member is the one at fault, with texts about it. Of anything else
+// the text is better than nothing.
+func (r *reply) fault(value Value) error {
+	r.message = value.Text()
+	if value.Kind != KindObject {
+		return nil
+	}
+	return value.members("message", func(name []byte, value Value) error {
+		if r.field != "" {
+			return nil
+		}
+		r.field, r.message = string(name), value.Text()
+		if value.Kind != KindArray {
+			return nil
+		}
+		var texts []string
+		err := value.elements(r.field, func(element Value) error {
+			texts = append(texts, element.Text())
+			return nil
+		})
+		r.message = strings.Join(texts, " ")
+		return err
+	})
 }
 
 func (r *reply) param(name []byte, value Value) error {

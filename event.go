@@ -1,11 +1,9 @@
 package galla
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -44,8 +42,8 @@ const (
 	MaxEventLimit     = 500
 )
 
-// maxEventPage bounds an answer with events, in bytes: MaxEventLimit of the longest postbacks fit in.
-const maxEventPage = 16 << 20
+// maxPage bounds an answer of /v3, in bytes: MaxEventLimit of the longest postbacks fit in.
+const maxPage = 16 << 20
 
 // Event is one postback in the merchant's feed of events, delivered or not.
 type Event struct {
@@ -151,31 +149,17 @@ func (c *Client) Events(ctx context.Context, after string, limit int) (EventPage
 	if limit != 0 {
 		query.Set("limit", strconv.Itoa(limit))
 	}
-	target := c.base + "/v3/events"
+	path := "/v3/events"
 	if encoded := query.Encode(); encoded != "" {
-		target += "?" + encoded
+		path += "?" + encoded
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	text, err := c.modernText(ctx, http.MethodGet, path)
 	if err != nil {
-		return EventPage{}, fmt.Errorf("galla: %w", err)
+		return EventPage{}, err
 	}
-	request.Header.Set("Authorization", "Bearer "+c.secret)
-	request.Header.Set("Accept", "application/json")
-	response, err := c.HTTP.Do(request)
+	page, err := readEventPage(text)
 	if err != nil {
-		return EventPage{}, fmt.Errorf("galla: %w", err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxEventPage+1))
-	if err != nil {
-		return EventPage{}, fmt.Errorf("galla: read the answer: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return EventPage{}, problemError(response.StatusCode, text)
-	}
-	page, err := readEventPage(bytes.TrimPrefix(text, bom))
-	if err != nil {
-		return EventPage{}, &AnswerError{HTTPStatus: response.StatusCode, Status: StatusError, Message: "no page of events: " + err.Error()}
+		return EventPage{}, unreadable("no page of events", err)
 	}
 	return page, nil
 }

@@ -112,7 +112,7 @@ func (d *doctor) examine() error {
 	d.say(lineOK, "database", "%s answers", d.cfg.Database)
 	d.say(lineOK, "schema", "is the one of this galla")
 	d.key(s)
-	for _, check := range []func() error{d.installation, d.wiring, d.rates, d.payments, d.postbacks, d.endpoints, d.clock} {
+	for _, check := range []func() error{d.installation, d.wiring, d.rates, d.payments, d.postbacks, d.endpoints, d.payers, d.withdrawals, d.contradictions, d.clock} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -103,8 +104,9 @@ type batch struct {
 	otp      map[int64]int64
 	out      rows
 	failed   bool
-	lease    int64 // stored of the withdrawal that this transaction holds
-	again    bool  // an earlier run may have been stored: its COMMIT had no answer
+	lease    int64    // stored of the withdrawal that this transaction holds
+	later    []func() // log lines of what is true once it is committed
+	again    bool     // an earlier run may have been stored: its COMMIT had no answer
 }
 
 // credit is a deposit of this batch, for limits that count it before it is stored.
@@ -127,6 +129,18 @@ type rows struct {
 	postings    []postingRow
 	transitions []transitionRow
 	postbacks   []postbackRow
+}
+
+// logLater logs once the transaction is committed: what is rolled back, or run again, has not happened.
+func (b *batch) logLater(level slog.Level, line string, attrs ...slog.Attr) {
+	b.later = append(b.later, func() { b.g.log.LogAttrs(context.Background(), level, line, attrs...) })
+}
+
+// logNow writes what was kept for after the commit.
+func (b *batch) logNow() {
+	for _, line := range b.later {
+		line()
+	}
 }
 
 // idsFor is the reserve with which a batch starts: an item draws up to three transitions and one id of each other kind.
@@ -161,6 +175,7 @@ func (g *Gateway) tryBatch(items []*item, ids int64, again bool) (written []Post
 		return b.save()
 	})
 	if err == nil {
+		b.logNow()
 		g.watchers.committed(&b.out)
 		g.budget.forgive(b.out.claims)
 		written = b.postbacks()

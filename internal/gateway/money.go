@@ -53,6 +53,7 @@ func (g *Gateway) moveMuch(ctx context.Context, ids int64, f func(b *batch) erro
 	case err != nil:
 		return err
 	}
+	b.logNow()
 	if written := b.postbacks(); len(written) > 0 && g.opts.OnPostback != nil {
 		g.opts.OnPostback(written)
 	}

@@ -86,7 +86,7 @@ var sqlcArgument = regexp.MustCompile(`sqlc\.arg\((\w+)\)`)
 // values of the arguments of queries/postback.sql.
 var planValues = map[string]string{
 	"batch": "'[]'", "merchant_id": "1", "kind": "'deposit'", "id": "7", "now": "5", "after": "1", "before": "1", "fresh_before": "9000000000000000",
-	"most": "32", "lease_until": "50",
+	"most": "32", "lease_until": "50", "rows": "100",
 }
 
 // plans are the plans of a statement, one step in a line.

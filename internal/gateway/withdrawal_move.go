@@ -81,7 +81,7 @@ func (b *batch) logWithdrawal(id int64, from, to withdrawal.State, actor, reason
 		ID: b.ids.next(idTransition), Kind: "withdrawal", SubjectID: id, FromState: string(from), ToState: string(to),
 		At: b.now.UnixMicro(), Actor: actor, Reason: reason,
 	})
-	b.g.log.LogAttrs(b.ctx, slog.LevelInfo, "withdrawal.moved", slog.Int64("withdrawal", id), slog.String("from", string(from)),
+	b.logLater(slog.LevelInfo, "withdrawal.moved", slog.Int64("withdrawal", id), slog.String("from", string(from)),
 		slog.String("to", string(to)), slog.String("actor", actor), slog.String("reason", reason))
 }
 

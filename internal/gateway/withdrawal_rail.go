@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -17,8 +18,8 @@ import (
 const (
 	// payoutLease is how long one process asks a rail about a withdrawal alone. A call ends well before.
 	payoutLease = 2 * time.Minute
-	// mostDue bounds the withdrawals of one look.
-	mostDue = 100
+	// MostDue bounds the withdrawals of one look at one rail.
+	MostDue = 100
 	// certainAfter is how long a bank must go on saying "failed" before the money is the merchant's again: banks are known
 	// to change their mind.
 	certainAfter = time.Hour
@@ -48,25 +49,52 @@ type Payout struct {
 	Until time.Time
 }
 
-// DuePayouts lists the withdrawals that somebody should see to now.
-func (g *Gateway) DuePayouts(ctx context.Context) ([]withdrawal.ID, error) {
-	rows, err := g.store.Read().ListDueWithdrawals(ctx, store.ListDueWithdrawalsParams{
-		Now: nullMicro(g.now()), Rows: mostDue,
-	})
+// DuePayout is a withdrawal that somebody should see to.
+type DuePayout struct {
+	ID withdrawal.ID
+	// Rail is who is to be called, "" when nobody is: its cool-off is over.
+	Rail string
+}
+
+// DuePayouts lists the withdrawals that somebody should see to now, those that are due longest first and at most MostDue of
+// each rail, so that none has to wait for what another one leaves undone.
+func (g *Gateway) DuePayouts(ctx context.Context) ([]DuePayout, error) {
+	rows, err := g.store.Read().ListDueWithdrawals(ctx, store.ListDueWithdrawalsParams{Now: g.now().UnixMicro(), Rows: MostDue})
 	if err != nil {
 		return nil, fmt.Errorf("list due withdrawals: %w", err)
 	}
-	ids := make([]withdrawal.ID, len(rows))
+	due := make([]DuePayout, len(rows))
 	for i, row := range rows {
-		ids[i] = withdrawal.ID(row.ID)
+		due[i] = DuePayout{withdrawal.ID(row.ID), row.Lane}
 	}
-	return ids, nil
+	return due, nil
 }
 
 // BeginPayout takes one for this process. What is to be paid is stored as submitted before it returns, and so before any
 // bank hears of it (invariant W-5). ok is false when there is nothing to do: it has moved on, or its rail isn't served here, or is
-// paused and doesn't know of it yet.
+// paused and doesn't know of it yet. One that can't be begun, as it was changed since it was stored or lost an approval, is an
+// error now and then, and not every second.
 func (g *Gateway) BeginPayout(ctx context.Context, id withdrawal.ID, serves func(rail string) bool) (p Payout, ok bool, err error) {
+	p, ok, err = g.beginPayout(ctx, id, serves)
+	if err != nil && !errors.Is(err, ErrUnknown) && ctx.Err() == nil {
+		err = errors.Join(err, g.postpone(ctx, id))
+	}
+	return p, ok, err
+}
+
+// postpone leaves a withdrawal alone for a while, in a transaction of its own.
+func (g *Gateway) postpone(ctx context.Context, id withdrawal.ID) error {
+	err := g.write(ctx, func(ctx context.Context, q *store.Queries) error {
+		now := g.now()
+		return q.PostponeWithdrawal(ctx, store.PostponeWithdrawalParams{ID: int64(id), Now: nullMicro(now), NextAt: nullMicro(now.Add(unservedPause))})
+	})
+	if err != nil {
+		return fmt.Errorf("postpone withdrawal %d: %w", id, err)
+	}
+	return nil
+}
+
+func (g *Gateway) beginPayout(ctx context.Context, id withdrawal.ID, serves func(rail string) bool) (p Payout, ok bool, err error) {
 	err = g.actWithdrawal(ctx, id, func(b *batch, row *store.Withdrawal) error {
 		ok = false
 		state := withdrawal.State(row.State)
@@ -127,7 +155,7 @@ func (b *batch) recordAnswer(row *store.Withdrawal, source string, lease int64, 
 		switch {
 		case err == nil:
 			// One of both is wrong, and nobody can tell which.
-			b.g.log.LogAttrs(b.ctx, slog.LevelError, "withdrawal.utr_twice", slog.Int64("withdrawal", row.ID), slog.Int64("other", other), slog.String("utr", a.UTR))
+			b.logLater(slog.LevelError, "withdrawal.utr_twice", slog.Int64("withdrawal", row.ID), slog.Int64("other", other), slog.String("utr", a.UTR))
 			a.Outcome, a.Reason, a.UTR = payout.Unknown, fmt.Sprintf("the bank's number %s is the proof of withdrawal %d", a.UTR, other), ""
 		case !isNoRows(err):
 			return fmt.Errorf("look for the bank's number: %w", err)
@@ -198,7 +226,7 @@ func (b *batch) schedule(row *store.Withdrawal, lease int64) {
 func (b *batch) contradicted(row *store.Withdrawal, a payout.Answer) {
 	paid := withdrawal.State(row.State) == withdrawal.Paid
 	if a.Outcome == payout.Paid && !paid || a.Outcome == payout.Failed && paid {
-		b.g.log.LogAttrs(b.ctx, slog.LevelError, "withdrawal.contradicted", slog.Int64("withdrawal", row.ID), slog.String("state", row.State),
+		b.logLater(slog.LevelError, "withdrawal.contradicted", slog.Int64("withdrawal", row.ID), slog.String("state", row.State),
 			slog.String("outcome", string(a.Outcome)), slog.String("code", a.Code))
 	}
 }

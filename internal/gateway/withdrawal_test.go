@@ -363,7 +363,7 @@ func TestWithdrawalLimits(t *testing.T) {
 			t.Error(taken, err)
 		}
 		w.clock.Advance(time.Hour)
-		if ids, err := w.g.DuePayouts(ctx); err != nil || len(ids) != 1 || ids[0] != taken.ID {
+		if ids, err := w.g.DuePayouts(ctx); err != nil || len(ids) != 1 || ids[0] != (DuePayout{ID: taken.ID}) {
 			t.Errorf("due are %v, %v", ids, err)
 		}
 		if _, ok, err := w.g.BeginPayout(ctx, taken.ID, everyRail); ok || err != nil {

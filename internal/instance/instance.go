@@ -122,6 +122,7 @@ func (i *Instance) listen() error {
 	metrics := api.NewMetrics(i.Gateway, i.config.Now)
 	metrics.Register(&postbackMetrics{i.lane, i.Gateway, i.config.Now})
 	metrics.Register(&endpointMetrics{i.Gateway, i.config.Now})
+	metrics.Register(&withdrawalMetrics{teller: i.teller, gateway: i.Gateway, now: i.config.Now})
 	merchants := api.New(api.Config{
 		Gateway: i.Gateway, BaseHost: base, DefaultMerchant: i.config.DefaultMerchant,
 		TrustedProxies: i.config.TrustedProxies, Now: i.config.Now, Hear: i.hear,

@@ -67,17 +67,22 @@ func mutate(t *testing.T, database, statement string) {
 	}
 }
 
+// scrape gives what a collector shows, line by line, whenever it is called.
+func scrape(c prometheus.Collector) func() string {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(c)
+	return func() string {
+		answer := httptest.NewRecorder()
+		promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+		return strings.Join(regexp.MustCompile(`(?m)^galla.*$`).FindAllString(answer.Body.String(), -1), "\n")
+	}
+}
+
 func TestEndpointMetrics(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, database string) {
 		clock := testkit.NewClock()
 		g := open(t, database, clock.Now)
-		registry := prometheus.NewRegistry()
-		registry.MustRegister(&endpointMetrics{g, clock.Now})
-		served := func() string {
-			answer := httptest.NewRecorder()
-			promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
-			return strings.Join(regexp.MustCompile(`(?m)^galla.*$`).FindAllString(answer.Body.String(), -1), "\n")
-		}
+		served := scrape(&endpointMetrics{g, clock.Now})
 		want := func(lines ...string) {
 			t.Helper()
 			if got := served(); got != strings.Join(lines, "\n") {

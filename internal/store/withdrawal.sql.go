@@ -838,59 +838,35 @@ func (q *Queries) ListBalancesOf(ctx context.Context, merchantID int64) ([]ListB
 }
 
 const listDueWithdrawals = `-- name: ListDueWithdrawals :many
-SELECT w.id, w.merchant_id, w.withdrawal_id, w.signed_digest, w.test, w.payee, w.method, w.amount, w.currency, w.account_number, w.account_name, w.bank_code, w.branch_code, w.comment, w.warning, w.rail, w.reference, w.instruction_hash, w.approvals, w.created_by, w.state, w.reason, w.utr, w.rail_id, w.claimed_by, w.not_before, w.created_at, w.submitted_at, w.decided_at, w.failed_at, w.next_at, w.asked, w.lease FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= $1 ORDER BY w.next_at LIMIT CAST($2 AS bigint)
+SELECT d.id, CAST(d.lane AS text) AS lane FROM (
+  SELECT w.id, w.next_at, CASE WHEN w.state = 'created' THEN '' ELSE w.rail END AS lane,
+         row_number() OVER (PARTITION BY CASE WHEN w.state = 'created' THEN '' ELSE w.rail END ORDER BY w.next_at, w.id) AS place
+  FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= CAST($1 AS bigint)
+) d WHERE d.place <= CAST($2 AS bigint) ORDER BY d.next_at, d.id
 `
 
 type ListDueWithdrawalsParams struct {
-	Now  sql.NullInt64
+	Now  int64
 	Rows int64
 }
 
-// Those that a rail is to be told of or asked about.
-func (q *Queries) ListDueWithdrawals(ctx context.Context, arg ListDueWithdrawalsParams) ([]Withdrawal, error) {
+type ListDueWithdrawalsRow struct {
+	ID   int64
+	Lane string
+}
+
+// Those that a rail is to be told of or asked about, so many of each rail, and as many that wait for no rail but for the end
+// of a cool-off: a rail that is slow, with whatever backlog, takes no other's place. It costs what is due.
+func (q *Queries) ListDueWithdrawals(ctx context.Context, arg ListDueWithdrawalsParams) ([]ListDueWithdrawalsRow, error) {
 	rows, err := q.db.QueryContext(ctx, listDueWithdrawals, arg.Now, arg.Rows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Withdrawal
+	var items []ListDueWithdrawalsRow
 	for rows.Next() {
-		var i Withdrawal
-		if err := rows.Scan(
-			&i.ID,
-			&i.MerchantID,
-			&i.WithdrawalID,
-			&i.SignedDigest,
-			&i.Test,
-			&i.Payee,
-			&i.Method,
-			&i.Amount,
-			&i.Currency,
-			&i.AccountNumber,
-			&i.AccountName,
-			&i.BankCode,
-			&i.BranchCode,
-			&i.Comment,
-			&i.Warning,
-			&i.Rail,
-			&i.Reference,
-			&i.InstructionHash,
-			&i.Approvals,
-			&i.CreatedBy,
-			&i.State,
-			&i.Reason,
-			&i.Utr,
-			&i.RailID,
-			&i.ClaimedBy,
-			&i.NotBefore,
-			&i.CreatedAt,
-			&i.SubmittedAt,
-			&i.DecidedAt,
-			&i.FailedAt,
-			&i.NextAt,
-			&i.Asked,
-			&i.Lease,
-		); err != nil {
+		var i ListDueWithdrawalsRow
+		if err := rows.Scan(&i.ID, &i.Lane); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -1234,7 +1210,7 @@ UPDATE withdrawal SET state = $1, reason = $2, utr = $3, rail_id = $4,
   claimed_by = $5, submitted_at = $6, decided_at = $7, failed_at = $8, next_at = $9,
   asked = $10, lease = $11
 WHERE withdrawal.id = $12 AND withdrawal.state = $13 AND withdrawal.lease = $14
-  AND ($1 NOT IN ('approved', 'submitted') OR withdrawal.approvals <= (
+  AND ($1 NOT IN ('approved', 'submitted') OR $1 = $13 OR withdrawal.approvals <= (
     SELECT count(*) FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
     WHERE a.withdrawal_id = withdrawal.id AND a.instruction_hash = withdrawal.instruction_hash AND o.state = 'active'
   ))
@@ -1258,7 +1234,7 @@ type MoveWithdrawalParams struct {
 }
 
 // The move that the caller decided on; none if somebody else moved it since. One goes to a bank only with all its approvals,
-// each of just what the bank is told.
+// each of just what the bank is told. One that a bank has is asked about whoever was retired since.
 func (q *Queries) MoveWithdrawal(ctx context.Context, arg MoveWithdrawalParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, moveWithdrawal,
 		arg.State,
@@ -1280,6 +1256,22 @@ func (q *Queries) MoveWithdrawal(ctx context.Context, arg MoveWithdrawalParams) 
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const postponeWithdrawal = `-- name: PostponeWithdrawal :exec
+UPDATE withdrawal SET next_at = $1 WHERE id = $2 AND next_at IS NOT NULL AND next_at <= $3
+`
+
+type PostponeWithdrawalParams struct {
+	NextAt sql.NullInt64
+	ID     int64
+	Now    sql.NullInt64
+}
+
+// What can't be seen to now is left alone for a while; not if somebody else sees to it.
+func (q *Queries) PostponeWithdrawal(ctx context.Context, arg PostponeWithdrawalParams) error {
+	_, err := q.db.ExecContext(ctx, postponeWithdrawal, arg.NextAt, arg.ID, arg.Now)
+	return err
 }
 
 const proposeResolution = `-- name: ProposeResolution :exec

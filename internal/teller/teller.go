@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,8 +22,6 @@ const (
 	lookEvery = time.Second
 	// callLimit is when a call ends, whatever the rail does: well within the time for which one process has a withdrawal.
 	callLimit = 45 * time.Second
-	// mostCalls bounds the calls that are open at once.
-	mostCalls = 16
 )
 
 // Config of a Teller. Gateway, Rails and Now are required.
@@ -34,9 +32,9 @@ type Config struct {
 	Logger  *slog.Logger
 }
 
-// Counters are running totals since start, for metrics.
+// Counters are running totals since start, and the calls under way, for metrics.
 type Counters struct {
-	Calls, Faults                                 atomic.Int64
+	Calls, Faults, Open                           atomic.Int64
 	Paid, Failed, Sent, Unknown, Absent, Unserved atomic.Int64
 }
 
@@ -67,15 +65,20 @@ func (t *Teller) Wake() {
 	}
 }
 
-// Run works until ctx ends; calls under way then end, and what they answered is stored.
+// Run works until ctx ends; calls under way then end, and what they answered is stored. It looks for what is due whatever
+// calls are under way.
 func (t *Teller) Run(ctx context.Context) error {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
+	s := t.newShift(ctx)
+	defer s.group.Wait()
 	for {
-		if err := t.Turn(ctx); err != nil && ctx.Err() == nil {
+		due, err := t.config.Gateway.DuePayouts(ctx)
+		if err != nil && ctx.Err() == nil {
 			t.counters.Faults.Add(1)
 			t.log.Error("payout.look_failed", "error", err)
 		}
+		s.add(due)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -85,30 +88,25 @@ func (t *Teller) Run(ctx context.Context) error {
 	}
 }
 
-// Turn sees to all that is due now, and returns when it is done.
+// Turn sees to all that is due now, and to what becomes due by that, once each, and returns when it is done.
 func (t *Teller) Turn(ctx context.Context) error {
-	due, err := t.config.Gateway.DuePayouts(ctx)
-	if err != nil {
-		return err
-	}
-	open := make(chan struct{}, mostCalls)
-	var group sync.WaitGroup
-	defer group.Wait()
-	for _, id := range due {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case open <- struct{}{}:
+	seen := map[gateway.DuePayout]bool{}
+	for {
+		due, err := t.config.Gateway.DuePayouts(ctx)
+		if err != nil {
+			return err
 		}
-		group.Go(func() {
-			defer func() { <-open }()
-			if err := t.serve(ctx, id); err != nil {
-				t.counters.Faults.Add(1)
-				t.log.Error("payout.failed", "withdrawal", int64(id), "error", err)
-			}
-		})
+		due = slices.DeleteFunc(due, func(d gateway.DuePayout) bool { return seen[d] })
+		if len(due) == 0 {
+			return ctx.Err()
+		}
+		for _, d := range due {
+			seen[d] = true
+		}
+		s := t.newShift(ctx)
+		s.add(due)
+		s.group.Wait()
 	}
-	return nil
 }
 
 // serve makes one call for a withdrawal. The intent is stored before, the answer after it, whatever ctx does meanwhile.
@@ -143,6 +141,8 @@ func (t *Teller) call(ctx context.Context, by rail.Rail, p gateway.Payout) (payo
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	t.counters.Calls.Add(1)
+	t.counters.Open.Add(1)
+	defer t.counters.Open.Add(-1)
 	if p.Pay {
 		return t.pay(ctx, by, p)
 	}

@@ -28,6 +28,8 @@ type world struct {
 	key    keyring.Secret
 	script *scripted
 	teller *Teller
+
+	database string
 }
 
 // scripted is the sandbox rail, and notes how it was called.
@@ -69,7 +71,7 @@ func eachWorld(t *testing.T, story func(w *world)) {
 		must(t, err)
 		s, err := store.Open(context.Background(), database, store.Create, store.Options{})
 		must(t, err)
-		w := &world{t: t, clock: testkit.NewClock()}
+		w := &world{t: t, clock: testkit.NewClock(), database: database}
 		w.g, err = gateway.Open(context.Background(), s, keys, gateway.Options{Now: w.clock.Now, OnFatal: func(err error) { t.Error(err) }})
 		must(t, err)
 		defer func() {
@@ -106,6 +108,18 @@ func (w *world) take(name, account string) withdrawal.ID {
 	taken, err := w.g.RequestWithdrawal(context.Background(), w.id, read)
 	must(w.t, err)
 	return taken.ID
+}
+
+// idOf is the withdrawal of a reference.
+func (w *world) idOf(reference string) int64 {
+	w.t.Helper()
+	rows, err := w.g.Store().Read().ListWithdrawals(context.Background(), store.ListWithdrawalsParams{Before: 1 << 60, Rows: 1000})
+	must(w.t, err)
+	i := slices.IndexFunc(rows, func(row store.ListWithdrawalsRow) bool { return row.Reference == reference })
+	if i < 0 {
+		w.t.Fatal("no withdrawal has reference", reference)
+	}
+	return rows[i].ID
 }
 
 func (w *world) turn(after time.Duration) {

@@ -181,6 +181,7 @@ func TestNumbers(t *testing.T) {
 		"docs/operations.md": {
 			fmt.Sprintf("%d is full", gateway.MaxQueue), fmt.Sprintf("leases it for %.0f seconds", gateway.PostbackLease.Seconds()),
 			fmt.Sprintf("up to %d connections", store.DefaultMaxConns), fmt.Sprintf("ahead by %d,%03d,000", gateway.RestoreIDGap/1_000_000, gateway.RestoreIDGap/1000%1000),
+			fmt.Sprintf("newest %d,000 ids whose bank", gateway.ContradictionReach/1000),
 			fmt.Sprintf("newest %d,000 ids", gateway.PickReach/1000), fmt.Sprintf("replayed %d to a transaction", gateway.ReplayChunk),
 			fmt.Sprintf("schedule of %d attempts within %.0f hours", postback.Tries, postback.Lifetime.Hours()),
 		},
@@ -259,7 +260,7 @@ func TestMetrics(t *testing.T) {
 // TestLogLines: what the operator looks for in the log is what the code writes.
 func TestLogLines(t *testing.T) {
 	var written []string
-	each(goFiles(t, "cmd/galla", "internal/gateway", "internal/instance", "internal/lane", "internal/web"), func(node ast.Node) {
+	each(goFiles(t, "cmd/galla", "internal/gateway", "internal/instance", "internal/lane", "internal/teller", "internal/web"), func(node ast.Node) {
 		if literal, isLiteral := node.(*ast.BasicLit); isLiteral {
 			if word, err := strconv.Unquote(literal.Value); err == nil {
 				written = append(written, word)

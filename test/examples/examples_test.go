@@ -39,6 +39,7 @@ type merchantKeys struct {
 	AccessKey     string `json:"access_key"`
 	PostbackKey   string `json:"postback_private_key"`
 	WebhookSecret string `json:"webhook_secret"`
+	WithdrawalKey string `json:"withdrawal_private_key"`
 }
 
 // shop is one merchant with one wallet, integrated by the examples of one language.
@@ -70,6 +71,7 @@ func TestExamples(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			s := openShop(t, galla, server, l, i)
 			s.deposit(t, l, fmt.Sprintf("32130203812%d", i))
+			s.withdraw(t, l)
 		})
 	}
 	galla.MustRun("audit")
@@ -103,7 +105,8 @@ func openShop(t *testing.T, galla *process.Galla, server *process.Server, l lang
 		return code == http.StatusOK
 	})
 	s.env = append(inherited(), "API_URL="+server.URL, "API_SECRET="+s.keys.APISecret, "ACCESS_KEY="+s.keys.AccessKey,
-		"POSTBACK_PRIVATE_KEY="+s.keys.PostbackKey, "WEBHOOK_SECRET="+nextSecret+" "+s.keys.WebhookSecret, "CREDITS="+s.credits)
+		"POSTBACK_PRIVATE_KEY="+s.keys.PostbackKey, "WEBHOOK_SECRET="+nextSecret+" "+s.keys.WebhookSecret, "CREDITS="+s.credits,
+		"MERCHANT=shop-"+l.name, "WITHDRAWAL_KEY="+s.keys.WithdrawalKey)
 
 	if l.receiver == nil {
 		receive = func(_ *http.Request, body []byte) (int, string) { return s.checkBody(t, body) }

@@ -28,8 +28,8 @@ const (
 // language is one set of examples.
 type language struct {
 	name string
-	// create and activate are commands; what they are asked for follows.
-	create, activate func(t *testing.T) []string
+	// create, activate and withdraw are commands; what they are asked for follows.
+	create, activate, withdraw func(t *testing.T) []string
 	// receiver is the command of the postback receiver that listens at host and port; nil when there is none.
 	receiver func(t *testing.T, host, port string) []string
 	// verifier is the command that reads messages and prints what the example's verifier makes of them; nil when there is
@@ -44,20 +44,22 @@ var languages = []language{
 		name: "curl", raw: true,
 		create:   func(t *testing.T) []string { return shell(t, "create.sh") },
 		activate: func(t *testing.T) []string { return shell(t, "activate.sh") },
+		withdraw: func(t *testing.T) []string { return shell(t, "withdraw.sh") },
 	},
-	script("php", "php/pay.php", "verify.php", func(program, host, port string) []string {
+	script("php", "php/pay.php", "php/withdraw.php", "verify.php", func(program, host, port string) []string {
 		return []string{program, "-S", net.JoinHostPort(host, port), file("php/postback.php")}
 	}),
-	script("node", "node/pay.mjs", "verify.mjs", func(program, host, port string) []string {
+	script("node", "node/pay.mjs", "node/withdraw.mjs", "verify.mjs", func(program, host, port string) []string {
 		return []string{program, file("node/postback.mjs"), host, port}
 	}),
-	script("python3", "python/pay.py", "verify.py", func(program, host, port string) []string {
+	script("python3", "python/pay.py", "python/withdraw.py", "verify.py", func(program, host, port string) []string {
 		return []string{program, file("python/postback.py"), host, port}
 	}),
 	{
 		name:     "go",
 		create:   func(t *testing.T) []string { return []string{goProgram(t, file("go/pay")), "create"} },
 		activate: func(t *testing.T) []string { return []string{goProgram(t, file("go/pay")), "activate"} },
+		withdraw: func(t *testing.T) []string { return []string{goProgram(t, file("go/withdraw"))} },
 		receiver: func(t *testing.T, host, port string) []string {
 			return []string{goProgram(t, file("go/postback")), net.JoinHostPort(host, port)}
 		},
@@ -66,11 +68,12 @@ var languages = []language{
 }
 
 // script is a language whose examples are files for its interpreter.
-func script(program, pay, verifier string, receiver func(program, host, port string) []string) language {
+func script(program, pay, withdraw, verifier string, receiver func(program, host, port string) []string) language {
 	return language{
 		name:     program,
 		create:   func(t *testing.T) []string { return []string{testkit.Program(t, program), file(pay), "create"} },
 		activate: func(t *testing.T) []string { return []string{testkit.Program(t, program), file(pay), "activate"} },
+		withdraw: func(t *testing.T) []string { return []string{testkit.Program(t, program), file(withdraw)} },
 		receiver: func(t *testing.T, host, port string) []string {
 			return receiver(testkit.Program(t, program), host, port)
 		},

@@ -63,12 +63,12 @@ INSERT INTO withdrawal (
 
 -- name: MoveWithdrawal :execrows
 -- The move that the caller decided on; none if somebody else moved it since. One goes to a bank only with all its approvals,
--- each of just what the bank is told.
+-- each of just what the bank is told. One that a bank has is asked about whoever was retired since.
 UPDATE withdrawal SET state = sqlc.arg(state), reason = sqlc.arg(reason), utr = sqlc.arg(utr), rail_id = sqlc.arg(rail_id),
   claimed_by = sqlc.arg(claimed_by), submitted_at = sqlc.arg(submitted_at), decided_at = sqlc.arg(decided_at), failed_at = sqlc.arg(failed_at), next_at = sqlc.arg(next_at),
   asked = sqlc.arg(asked), lease = sqlc.arg(lease)
 WHERE withdrawal.id = sqlc.arg(id) AND withdrawal.state = sqlc.arg(from_state) AND withdrawal.lease = sqlc.arg(from_lease)
-  AND (sqlc.arg(state) NOT IN ('approved', 'submitted') OR withdrawal.approvals <= (
+  AND (sqlc.arg(state) NOT IN ('approved', 'submitted') OR sqlc.arg(state) = sqlc.arg(from_state) OR withdrawal.approvals <= (
     SELECT count(*) FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
     WHERE a.withdrawal_id = withdrawal.id AND a.instruction_hash = withdrawal.instruction_hash AND o.state = 'active'
   ));
@@ -109,8 +109,17 @@ ORDER BY w.id DESC LIMIT CAST(sqlc.arg(rows) AS bigint);
 SELECT * FROM withdrawal WHERE merchant_id = sqlc.arg(merchant_id) AND id > sqlc.arg(after) ORDER BY id LIMIT CAST(sqlc.arg(rows) AS bigint);
 
 -- name: ListDueWithdrawals :many
--- Those that a rail is to be told of or asked about.
-SELECT w.* FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= sqlc.arg(now) ORDER BY w.next_at LIMIT CAST(sqlc.arg(rows) AS bigint);
+-- Those that a rail is to be told of or asked about, so many of each rail, and as many that wait for no rail but for the end
+-- of a cool-off: a rail that is slow, with whatever backlog, takes no other's place. It costs what is due.
+SELECT d.id, CAST(d.lane AS text) AS lane FROM (
+  SELECT w.id, w.next_at, CASE WHEN w.state = 'created' THEN '' ELSE w.rail END AS lane,
+         row_number() OVER (PARTITION BY CASE WHEN w.state = 'created' THEN '' ELSE w.rail END ORDER BY w.next_at, w.id) AS place
+  FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= CAST(sqlc.arg(now) AS bigint)
+) d WHERE d.place <= CAST(sqlc.arg(rows) AS bigint) ORDER BY d.next_at, d.id;
+
+-- name: PostponeWithdrawal :exec
+-- What can't be seen to now is left alone for a while; not if somebody else sees to it.
+UPDATE withdrawal SET next_at = sqlc.arg(next_at) WHERE id = sqlc.arg(id) AND next_at IS NOT NULL AND next_at <= sqlc.arg(now);
 
 -- name: ProposeResolution :exec
 -- What one person says takes the place of what was said before, until two have said the same.
