@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -10,7 +11,7 @@ import (
 )
 
 func newIFSC(a *app) *cobra.Command {
-	return inGroup(groupPayments, group("ifsc", "Codes of bank branches, to which withdrawals go", a.ifscLookup()))
+	return inGroup(groupPayments, group("ifsc", "Codes of bank branches, to which withdrawals go", a.ifscLookup(), a.ifscUpdate(), a.ifscInfo()))
 }
 
 // ifscDoc is a code in a document, and what the table knows of it. Warning doesn't stop a withdrawal, refused does.
@@ -35,7 +36,7 @@ func (d ifscDoc) row() []string {
 }
 
 func (a *app) ifscLookup() *cobra.Command {
-	return a.verb("lookup CODE...", "Tell what is known of codes", cobra.MinimumNArgs(1), func(_ *cobra.Command, args []string) error {
+	return a.verb("lookup CODE...", "Tell what is known of codes", cobra.MinimumNArgs(1), func(c *cobra.Command, args []string) error {
 		codes := make([]ifsc.Code, len(args))
 		for i, text := range args {
 			code, err := ifsc.Parse(text)
@@ -44,7 +45,13 @@ func (a *app) ifscLookup() *cobra.Command {
 			}
 			codes[i] = code
 		}
-		known := ifsc.Embedded()
+		branches, err := a.branches(c)
+		if wrong := (*usageError)(nil); errors.As(err, &wrong) {
+			return err
+		} else if err != nil { // what the release knows is better than nothing
+			fmt.Fprintf(a.stderr, "%v; only the list of the release is used\n", err)
+		}
+		known := branches.Table()
 		docs, cells := make([]ifscDoc, len(codes)), make([][]string, len(codes))
 		for i, code := range codes {
 			info := known.Lookup(code)

@@ -33,12 +33,12 @@ func newImport(a *app) *cobra.Command {
 	var id int64
 	var dryRun bool
 	c := a.verb("import FILE --wallet ID", "Read a bank statement (CSV) as evidence", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
-		ad, err := a.openAdmin(c)
+		ad, by, err := a.openImporter(c)
 		if err != nil {
 			return err
 		}
 		defer ad.Close()
-		imported, err := a.importStatement(c.Context(), ad, args[0], wallet.ID(id), dryRun)
+		imported, err := a.importStatement(c.Context(), ad, by, args[0], wallet.ID(id), dryRun)
 		if err != nil {
 			return err
 		}
@@ -46,13 +46,15 @@ func newImport(a *app) *cobra.Command {
 	})
 	c.Long = "Read a bank statement (CSV) as evidence: every credit with its reference number becomes a transfer, and\n" +
 		"claims that wait for it are credited. Columns are found by their names in the header row.\n" +
+		"A debit with the reference of a withdrawal is the proof that it was paid, one that came back that it failed.\n" +
 		"A statement may be imported again, also one that overlaps an earlier one: what is known stays as it is."
 	c.Flags().Int64Var(&id, "wallet", 0, "wallet whose account the statement is of")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "tell what the import would find, and store nothing")
 	return inGroup(groupPayments, required(c, "wallet"))
 }
 
-// imported is what import prints: every row of the statement is counted once. Scripts rely on its members.
+// imported is what import prints: every row of the statement is counted once, and then the withdrawals that they are of.
+// Scripts rely on its members.
 type imported struct {
 	Rows      int `json:"rows"`
 	Created   int `json:"created"`   // transfers that nobody had seen
@@ -62,6 +64,12 @@ type imported struct {
 	Unparsed  int `json:"unparsed"`  // credits without a reference that can be read; kept
 	Skipped   int `json:"skipped"`   // totals, headings, footers
 	Debits    int `json:"debits"`    // money that went out
+
+	Paid        int         `json:"paid"`                  // withdrawals that the statement shows to be paid
+	Returned    int         `json:"returned"`              // withdrawals whose money came back
+	Known       int         `json:"withdrawals_known"`     // withdrawals of which it says what was known
+	Conflicts   int         `json:"withdrawal_conflicts"`  // withdrawals of which it says what can't be
+	Withdrawals []statedDoc `json:"withdrawals,omitempty"` // all of these but the known ones
 }
 
 func (i *imported) count(r gateway.EvidenceResult) {
@@ -84,6 +92,7 @@ func (i *imported) write(w io.Writer, dryRun bool) {
 		[2]string{"known transfers", number(int64(i.Duplicate))}, [2]string{"conflicts", number(int64(i.Conflict))},
 		[2]string{"refused", number(int64(i.Refused))}, [2]string{"unparsed", number(int64(i.Unparsed))},
 		[2]string{"debits", number(int64(i.Debits))}, [2]string{"no transactions", number(int64(i.Skipped))})
+	i.writeWithdrawals(w)
 	switch {
 	case dryRun:
 		fmt.Fprintln(w, "\nNothing was stored.")
@@ -95,13 +104,15 @@ func (i *imported) write(w io.Writer, dryRun bool) {
 // importing is one import under way.
 type importing struct {
 	observe func(context.Context, []gateway.EvidenceItem) ([]gateway.EvidenceResult, error)
+	state   func(context.Context, []gateway.StatedPayout) ([]gateway.StatedResult, error)
 	rows    statementRows
 	chunk   []gateway.EvidenceItem
+	payouts statedRows
 	done    imported
 }
 
 // importStatement reads a file and gives its rows to the gateway, chunk by chunk.
-func (a *app) importStatement(ctx context.Context, ad *admin, path string, id wallet.ID, dryRun bool) (*imported, error) {
+func (a *app) importStatement(ctx context.Context, ad *admin, by *gateway.Operator, path string, id wallet.ID, dryRun bool) (*imported, error) {
 	rows, err := rowsOf(ad.Directory(), id, a.now())
 	if err != nil {
 		return nil, err
@@ -123,13 +134,22 @@ func (a *app) importStatement(ctx context.Context, ad *admin, path string, id wa
 	if err != nil {
 		return nil, err
 	}
+	im.state = func(ctx context.Context, stated []gateway.StatedPayout) ([]gateway.StatedResult, error) {
+		return ad.StatePayouts(ctx, by, rows.account.ID, stated, dryRun)
+	}
 	bar := a.progressBar("import")
-	defer bar.end()
-	err = im.read(ctx, content, func(rows int) {
+	defer func() { bar.end() }()
+	err = im.all(ctx, content, func(rows int) {
 		bar.set(content.BytesRead(), max(size, content.BytesRead()))
 		if bar.bar == nil && rows%importNewsEvery == 0 {
 			fmt.Fprintf(a.stderr, "%d rows, %d of %d bytes\n", rows, content.BytesRead(), size)
 		}
+	}, func(done, total int64) {
+		if done == 0 {
+			bar.end()
+			bar = a.progressBar("withdrawals")
+		}
+		bar.set(done, total)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("stopped after %d rows, importing the file again is safe: %w", im.done.Rows-len(im.chunk), err)
@@ -144,11 +164,19 @@ func newImporting(ctx context.Context, ad *admin, rows statementRows, id wallet.
 			return nil, err
 		}
 		rows.source = preview.Source
-		return &importing{rows: rows, observe: preview.Observe}, nil
+		return &importing{rows: rows, observe: preview.Observe, payouts: newStatedRows(rows.account)}, nil
 	}
 	var err error
 	rows.source, err = ad.StatementSource(ctx, id)
-	return &importing{rows: rows, observe: ad.ImportEvidence}, err
+	return &importing{rows: rows, observe: ad.ImportEvidence, payouts: newStatedRows(rows.account)}, err
+}
+
+// all takes the whole statement. What a part of it says of withdrawals counts nothing: what contradicts it may stand in the rest.
+func (im *importing) all(ctx context.Context, content *statement.Statement, rows func(rows int), withdrawals func(done, total int64)) error {
+	if err := im.read(ctx, content, rows); err != nil {
+		return err
+	}
+	return im.settle(ctx, withdrawals)
 }
 
 // read takes every row; news is called after each chunk with the rows so far.
@@ -162,23 +190,35 @@ func (im *importing) read(ctx context.Context, content *statement.Statement, new
 			return errors.Join(err, im.flush(ctx))
 		}
 		im.done.Rows++
-		switch item, kind := im.rows.item(row); kind {
-		case rowEvidence:
+		item, kind := im.rows.item(row)
+		waits, err := im.payouts.take(row, item, kind)
+		if err != nil {
+			return errors.Join(err, im.flush(ctx))
+		}
+		switch {
+		case waits:
+		case kind == rowEvidence:
 			im.chunk = append(im.chunk, item)
-		case rowDebit:
+		case kind == rowDebit:
 			im.done.Debits++
-		case rowNothing:
+		case kind == rowNothing:
 			im.done.Skipped++
 		}
-		if len(im.chunk) == importChunk {
-			if err := im.flush(ctx); err != nil {
-				return err
-			}
+		if err := im.flushFull(ctx); err != nil {
+			return err
 		}
 		if im.done.Rows%importChunk == 0 {
 			news(im.done.Rows)
 		}
 	}
+}
+
+// flushFull flushes when enough is gathered.
+func (im *importing) flushFull(ctx context.Context) error {
+	if len(im.chunk) < importChunk {
+		return nil
+	}
+	return im.flush(ctx)
 }
 
 // flush gives the gathered rows to the gateway.

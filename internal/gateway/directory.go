@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -52,6 +53,7 @@ type Directory struct {
 	own        map[ownWallet]bool // our wallets: money from them is internal
 	endpoints  map[Endpoint]EndpointSettings
 	rails      map[string]Rail
+	branches   Branches
 	hash       func(purpose, secret string) [][32]byte
 }
 
@@ -251,26 +253,28 @@ func (d *Directory) shared(id deposit.AccountID) bool {
 
 // loader builds a Directory from the database.
 type loader struct {
-	q    *store.Queries
-	keys *keyring.Keyring
-	d    *Directory
+	q      *store.Queries
+	keys   *keyring.Keyring
+	log    *slog.Logger
+	before *Directory // what is large and the same in it isn't read again
+	d      *Directory
 }
 
-func loadDirectory(ctx context.Context, q *store.Queries, keys *keyring.Keyring) (*Directory, error) {
-	l := &loader{q: q, keys: keys, d: &Directory{
+func (l *loader) load(ctx context.Context) (*Directory, error) {
+	l.d = &Directory{
 		merchants: map[merchant.ID]*Merchant{}, bySlug: map[string]*Merchant{}, byDomain: map[string]*Merchant{},
 		apiSecrets: map[[32]byte]apiSecret{}, accounts: map[wallet.AccountID]*account{}, wallets: map[wallet.ID]*wallet.Wallet{},
 		sources: map[int64]*Source{}, tokens: map[[32]byte]*Source{}, ledger: map[ledger.AccountKey]int64{},
 		rates: map[[2]money.Currency]money.Rate{}, own: map[ownWallet]bool{}, endpoints: map[Endpoint]EndpointSettings{}, rails: map[string]Rail{},
-		hash: keys.Hashes,
-	}}
+		hash: l.keys.Hashes,
+	}
 	// The revision is read first: a change during the load is then seen as a newer revision and loaded again.
-	installation, err := q.GetInstallation(ctx)
+	installation, err := l.q.GetInstallation(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load installation: %w", err)
 	}
 	l.d.Revision, l.d.Recovery, l.d.Simulated = installation.Revision, installation.RecoveryAt.Valid, installation.Simulated == 1
-	for _, step := range []func(context.Context) error{l.merchantRows, l.windowRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.endpointRows, l.railRows, l.otherRows} {
+	for _, step := range []func(context.Context) error{l.merchantRows, l.windowRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.endpointRows, l.railRows, l.branchRows, l.otherRows} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("load directory: %w", err)
 		}

@@ -140,14 +140,19 @@ func (g *Gateway) checkInstallation(ctx context.Context) error {
 func (g *Gateway) Reload(ctx context.Context) error {
 	g.reload.Lock()
 	defer g.reload.Unlock()
-	d, err := loadDirectory(ctx, g.store.Read(), g.keys())
+	l := &loader{q: g.store.Read(), keys: g.keys(), log: g.log, before: &Directory{}}
+	if before := g.Directory(); before != nil {
+		l.before = before
+	}
+	d, err := l.load(ctx)
 	if errors.Is(err, keyring.ErrUnknownKey) && g.opts.LoadKeys != nil {
 		keys, loadErr := g.opts.LoadKeys()
 		if loadErr != nil {
 			return errors.Join(err, loadErr)
 		}
 		g.keyring.Store(keys)
-		d, err = loadDirectory(ctx, g.store.Read(), keys)
+		l.keys = keys
+		d, err = l.load(ctx)
 	}
 	if err != nil {
 		return err

@@ -161,7 +161,7 @@ func (b *batch) judgeWithdrawal(m *Merchant, account int64, r galla.WithdrawalRe
 	if since != 0 {
 		f.PayeeSince = fromMicro(since)
 	}
-	branch := ifsc.Embedded().Lookup(ifsc.Code(r.IFSC()))
+	branch := b.dir.Branches().Table().Lookup(ifsc.Code(r.IFSC()))
 	f.NoIMPS = branch.Refused()
 	return withdrawal.Judge(f), branch.Warning(), nil
 }

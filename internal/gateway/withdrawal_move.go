@@ -105,7 +105,7 @@ func (b *batch) onHold(row *store.Withdrawal) string {
 	case b.dir.rails[row.Rail].State == RailPaused:
 		return "rail " + row.Rail + " is paused"
 	}
-	return ""
+	return b.seenPaid(row)
 }
 
 // approveIfEnough approves a withdrawal that has all the approvals that it needs, once nobody need wait.

@@ -215,6 +215,8 @@ func (b *batch) resolveWithdrawal(by Operator, row *store.Withdrawal, r Resoluti
 	state := withdrawal.State(row.State)
 	byHand := b.dir.byPeople(row.Rail) || b.now.Sub(fromMicro(row.SubmittedAt.Int64)) >= resolvableAfter
 	switch {
+	case state == withdrawal.Approved && r.Paid && b.seenPaid(row) != "":
+		// No bank was told, but a statement shows it: only people can end it as what it is.
 	case state != withdrawal.Unknown && state != withdrawal.Failed && (state != withdrawal.Submitted || !byHand):
 		return false, refuse(CodeConflict, "withdrawal %d is %s: people resolve what is unknown or failed, what was begun by hand, and what a bank is busy with for %v", row.ID, state, resolvableAfter)
 	case !r.Paid && row.Lease != 0 && row.NextAt.Int64 > b.now.UnixMicro():
@@ -249,6 +251,11 @@ func (b *batch) confirmResolution(by Operator, row *store.Withdrawal, r Resoluti
 	}
 	if confirmed != 1 {
 		return fmt.Errorf("confirm resolution of withdrawal %d: the database refuses it", row.ID)
+	}
+	if withdrawal.State(row.State) == withdrawal.Approved {
+		if err := b.moveWithdrawal(row, withdrawal.Submitted, by.actor(), r.Proof); err != nil {
+			return err
+		}
 	}
 	end := withdrawal.Refunded
 	if r.Paid {

@@ -29,6 +29,9 @@ const (
 	payAgainUntil = 5 * 24 * time.Hour
 	// unservedPause is how long what no server pays, or what waits for a paused rail, is left alone.
 	unservedPause = time.Minute
+	// unasked is the lease of an answer that nobody asked a rail for: when the rail is asked next doesn't change by it, and it
+	// counts nothing towards the hour in which a failure becomes certain.
+	unasked = -1
 )
 
 // askAgain is how long after each answer that ends nothing a rail is asked again; the last one for ever.
@@ -171,6 +174,10 @@ func (b *batch) recordAnswer(row *store.Withdrawal, source string, lease int64, 
 	case state.Ended():
 		b.contradicted(row, a)
 		return nil
+	case state == withdrawal.Created || state == withdrawal.Approved:
+		// No bank was told: somebody pays beside us. What was kept of it holds the withdrawal back.
+		b.contradicted(row, a)
+		return nil
 	case a.Outcome == payout.Paid:
 		row.Utr = a.UTR
 		return b.moveWithdrawal(row, withdrawal.Paid, source, a.Code)
@@ -187,11 +194,12 @@ func (b *batch) recordAnswer(row *store.Withdrawal, source string, lease int64, 
 	return b.saveWithdrawal(row, state)
 }
 
-// recordFailure takes a bank's word that no money left. It is certain once the bank has said so for long enough.
+// recordFailure takes a bank's word that no money left. It is certain once the bank has said so for long enough, or its books
+// show how the money came back.
 func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64, a payout.Answer) error {
 	state := withdrawal.State(row.State)
 	ours := row.Lease == lease // an old owner may tell what he heard an hour ago
-	if !row.FailedAt.Valid {
+	if !row.FailedAt.Valid && lease != unasked {
 		row.FailedAt = nullMicro(b.now)
 	}
 	if state != withdrawal.Failed {
@@ -200,10 +208,10 @@ func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64,
 		if err := b.moveWithdrawal(row, withdrawal.Failed, source, a.Code+" "+a.Reason); err != nil {
 			return err
 		}
-		if row.Rail != merchant.RailSandbox {
+		if row.Rail != merchant.RailSandbox && !a.Certain {
 			return nil
 		}
-	} else if row.Rail != merchant.RailSandbox && (!ours || b.now.Sub(fromMicro(row.FailedAt.Int64)) < certainAfter) {
+	} else if row.Rail != merchant.RailSandbox && !a.Certain && (!ours || b.now.Sub(fromMicro(row.FailedAt.Int64)) < certainAfter) {
 		b.schedule(row, lease)
 		return b.saveWithdrawal(row, state)
 	}
@@ -212,7 +220,7 @@ func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64,
 
 // schedule says when the rail is asked next. Who isn't the present owner leaves that to the owner.
 func (b *batch) schedule(row *store.Withdrawal, lease int64) {
-	if row.Lease != lease && row.Lease != 0 || b.dir.byPeople(row.Rail) {
+	if row.Lease != lease && row.Lease != 0 || lease == unasked || b.dir.byPeople(row.Rail) {
 		return
 	}
 	pause := askAgain[min(int(row.Asked), len(askAgain)-1)]
@@ -267,6 +275,10 @@ func (g *Gateway) PayAgain(ctx context.Context, p Payout) (until time.Time, ok b
 		}
 		if err := b.q.DropProposal(b.ctx, row.ID); err != nil {
 			return fmt.Errorf("drop proposal: %w", err)
+		}
+		// It is kept before the rail is told, so that whatever came back of it is never taken for all of it.
+		if err := b.keepAnswer(row, row.Rail, payout.Answer{Outcome: payout.Absent, Reason: "it is told once more"}); err != nil {
+			return err
 		}
 		ok, until = true, b.now.Add(payoutLease)
 		row.NextAt = nullMicro(until)

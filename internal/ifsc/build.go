@@ -90,6 +90,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// packageName is the npm package's, and the beginning of a complete table's source.
+const packageName = "ifsc"
+
 // The files of the npm package that are read.
 const (
 	fileVersion  = "package.json"
@@ -173,8 +176,8 @@ func (t *Table) readVersion(r io.Reader) error {
 	if err := decodeJSON(r, &document); err != nil {
 		return err
 	}
-	if document.Name != "ifsc" {
-		return fmt.Errorf("the package is %q, expected ifsc", document.Name)
+	if document.Name != packageName {
+		return fmt.Errorf("the package is %q, expected %s", document.Name, packageName)
 	}
 	t.source = printable(document.Name + " " + document.Version)
 	return nil

@@ -188,6 +188,26 @@ func TestLongNamesAreCut(t *testing.T) {
 	reread(t, table)
 }
 
+func TestOlder(t *testing.T) {
+	of := func(source string) *Table { return newTable(source, true) }
+	for _, c := range []struct {
+		own, than string
+		want      bool
+	}{
+		{"ifsc 2.0.9", "ifsc 2.0.50", true},
+		{"ifsc 2.0.50", "ifsc 2.0.9", false},
+		{"ifsc 2.0.50", "ifsc 2.0.50", false},
+		{"ifsc 2.0", "ifsc 2.0.1", true},
+		{"ifsc 2.0.1-rc", "ifsc 2.0.50", false},
+		{"neft.csv", "ifsc 2.0.50", false},
+		{"ifsc 2.0.50", "neft.csv", false},
+	} {
+		if got := of(c.own).Older(of(c.than)); got != c.want {
+			t.Errorf("%s is older than %s: %t", c.own, c.than, got)
+		}
+	}
+}
+
 func TestOver(t *testing.T) {
 	base := build(t, string(packed(t, nil)), "ifsc.tgz")
 	list := build(t, "BANK,IFSC\nHDFC,HDFC0000241\n,HDFC0000001\nNew Bank,NEWB0000001\n", "new.csv")

@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -79,6 +81,30 @@ func (t *Table) Source() string { return t.source }
 
 // Complete tells whether the table replaces others. One that isn't complete, made from a list of codes, adds to them.
 func (t *Table) Complete() bool { return t.complete }
+
+// Older tells whether the table is of an earlier version of the npm package than other. Where either isn't of the package
+// nobody can tell, and it is false.
+func (t *Table) Older(other *Table) bool {
+	own, known := version(t.source)
+	than, comparable := version(other.source)
+	return known && comparable && slices.Compare(own, than) < 0
+}
+
+// version reads the numbers of "ifsc 2.0.50".
+func version(source string) (numbers []int, ok bool) {
+	text, ok := strings.CutPrefix(source, packageName+" ")
+	if !ok {
+		return nil, false
+	}
+	for part := range strings.SplitSeq(text, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return nil, false
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, true
+}
 
 // Banks is how many banks the table knows.
 func (t *Table) Banks() int { return len(t.banks) }

@@ -12,14 +12,6 @@ import (
 	"github.com/galla-gateway/galla/money"
 )
 
-// ReferenceLength is the length of every bank reference: what the shortest field of the known banks and providers takes
-// (UPI and IMPS order ids, narration of bulk files).
-const ReferenceLength = 16
-
-// Reference is ours for a payout: fixed before the bank hears of it, the same for ever after, and never another payout's
-// (invariant W-2). Capital letters and digits.
-func Reference(withdrawalID int64) string { return fmt.Sprintf("GL%014d", withdrawalID) }
-
 // Instruction is all that a rail is told. Nothing of it changes after the approval, which carries its Hash.
 type Instruction struct {
 	Reference     string
@@ -72,6 +64,8 @@ type Answer struct {
 	Reason  string    // for people, never with a secret or a whole account number
 	At      time.Time // when the bank says that it happened; zero: it doesn't
 	Raw     []byte    // the answer itself, at most 4 KiB
+	// Certain, with Failed: the bank's own books show that this payment left and came back. It need not be said for an hour.
+	Certain bool
 }
 
 // Clip bounds an answer to what is kept.

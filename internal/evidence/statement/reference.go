@@ -26,12 +26,13 @@ var (
 	vpa = regexp.MustCompile(`(?i)[a-z0-9][a-z0-9._-]*@[a-z][a-z0-9]*`)
 )
 
-func findReference(narration string, columns []string) (string, evidence.Reason) {
+// findReference returns the number, and whether it stands where only the bank writes.
+func findReference(narration string, columns []string) (number string, placed bool, reason evidence.Reason) {
 	var fromColumn string
 	for _, cell := range columns {
 		if found := columnReference.FindStringSubmatch(strings.TrimSpace(cell)); found != nil {
 			if fromColumn != "" && fromColumn != found[1] {
-				return "", evidence.ReasonAmbiguousReference
+				return "", false, evidence.ReasonAmbiguousReference
 			}
 			fromColumn = found[1]
 		}
@@ -39,13 +40,14 @@ func findReference(narration string, columns []string) (string, evidence.Reason)
 	fixed := fixedReference(narration)
 	switch {
 	case fromColumn != "" && fixed != "" && fromColumn != fixed:
-		return "", evidence.ReasonAmbiguousReference
+		return "", false, evidence.ReasonAmbiguousReference
 	case fromColumn != "":
-		return fromColumn, ""
+		return fromColumn, true, ""
 	case fixed != "":
-		return fixed, ""
+		return fixed, true, ""
 	}
-	return loneReference(narration)
+	number, reason = loneReference(narration)
+	return number, false, reason
 }
 
 func fixedReference(narration string) string {

@@ -24,6 +24,11 @@ func (s *Statement) readRow(l line) Row {
 		return cells[at]
 	}
 	row.Narration = strings.Join(strings.Fields(cell(s.columns.narration)), " ")
+	var references []string
+	for _, column := range s.columns.references {
+		references = append(references, cell(column))
+	}
+	row.References = strings.Join(strings.Fields(strings.Join(references, " ")), " ")
 	row.GivenTime = strings.TrimSpace(cell(s.columns.date) + " " + cell(s.columns.time))
 	at, precision, ok := readTime(row.GivenTime)
 	if !ok {
@@ -35,11 +40,11 @@ func (s *Statement) readRow(l line) Row {
 	if row.Reason != "" {
 		return row
 	}
-	var references []string
-	for _, column := range s.columns.references {
-		references = append(references, cell(column))
+	row.Direction = row.Outcome
+	if s.takenBack(cell) {
+		row.Direction = Skipped
 	}
-	row.Number, row.Reason = findReference(row.Narration, references)
+	row.Number, row.Placed, row.Reason = findReference(row.Narration, references)
 	row.Payer = findPayer(row.Narration, row.Number)
 	row.Reversal = reversalNarration.MatchString(row.Narration)
 	switch {
@@ -123,6 +128,16 @@ func (s *Statement) readMoney(cell func(int) string) (money.Money, Outcome, evid
 	return amount.value, amount.direction, ""
 }
 
+// takenBack reports a debit with a minus before it, in a column of debits alone. Some banks print what came back like that, and
+// some every debit.
+func (s *Statement) takenBack(cell func(int) string) bool {
+	if s.columns.credit < 0 {
+		return false
+	}
+	out, _ := s.parseAmount(cell(s.columns.debit))
+	return out.negative
+}
+
 func directionOf(text string) Outcome {
 	switch strings.ToLower(strings.Trim(text, " .()")) {
 	case "cr", "c", "credit", "deposit":
@@ -136,6 +151,7 @@ func directionOf(text string) Outcome {
 type signedAmount struct {
 	value     money.Money // without sign
 	direction Outcome     // what a sign or a Cr/Dr beside the digits says; Skipped when there is none
+	negative  bool        // a sign says so
 }
 
 var amountCell = regexp.MustCompile(`(?i)^(?:rs\.?|inr|₹)?\s*(\(?[+-]?)\s*(?:rs\.?|inr|₹)?\s*([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)(\)?)\s*\(?(cr|dr)?\.?\)?$`)
@@ -158,12 +174,12 @@ func (s *Statement) parseAmount(text string) (signedAmount, bool) {
 	if err != nil {
 		return signedAmount{}, false
 	}
-	amount := signedAmount{value, directionOf(parts[4])}
+	amount := signedAmount{value: value, direction: directionOf(parts[4])}
 	if sign := parts[1]; strings.HasPrefix(sign, "(") || strings.HasSuffix(sign, "-") {
 		if amount.direction == Credit {
 			return signedAmount{}, false
 		}
-		amount.direction = Debit
+		amount.direction, amount.negative = Debit, true
 	}
 	return amount, true
 }

@@ -41,13 +41,16 @@ type Row struct {
 	Outcome    Outcome
 	Reason     evidence.Reason // with Skipped
 	Reversal   bool            // the bank's words say that it takes back the transaction of Number
+	Direction  Outcome         // which way the money went, Credit or Debit, whatever the outcome; Skipped when that can't be told
 	Number     string          // reference: 12 digits; "" when there is none
+	Placed     bool            // Number stands where the bank prints it, and not where a payer may have written it
 	Amount     money.Money     // above zero, for debits too; zero when there is none
 	OccurredAt time.Time       // UTC; see evidence.OccurredAt
 	Precision  evidence.Precision
 	GivenTime  string // date and time as printed, for the fingerprint
 	Payer      string // VPA or name from the narration; "" when there is none
 	Narration  string
+	References string // what stands in the reference columns, with spaces between
 }
 
 // Fields is the row as the text that its fingerprint covers: what it says, not where it stands.
