@@ -86,8 +86,14 @@ func TestOnce(t *testing.T) {
 		"unclaimed on account 1 → owed to shop",
 		"owed to shop → fees of shop",
 		"the signature in the body: right; the webhook signature: right",
-		"owed to shop ₹1237.00 · fees ₹12.50 · unclaimed ₹100.00 · came in ₹1349.50",
-		"3 delivered, none left",
+		"owed to shop ₹737.00 · fees ₹12.50 · unclaimed ₹100.00 · came in ₹1349.50 · reserved ₹0.00 · paid out ₹500.00",
+		"5 delivered, none left",
+		`{"withdrawals_sum_amount":["Insufficient balance"]}`,
+		"withdrawal       is unknown, reference GL0000000000000",
+		"galla import statement.csv --wallet 1",
+		"was paid by the statement",
+		`"withdrawal_id":"w-3","withdrawal_status":1`,
+		"paid 1 times, ₹200.00",
 		"All went as it should",
 	} {
 		if !strings.Contains(story, outcome) {

@@ -30,7 +30,7 @@ func Once(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	p := &play{story: story{out: o.Out, color: o.Color}, world: w, books: books{q: w.store.Read()}}
+	p := &play{story: story{out: o.Out, color: o.Color}, now: o.Now, world: w, books: books{q: w.store.Read()}}
 	err = w.serve(ctx, p.all)
 	if err = errors.Join(err, w.remove()); err != nil {
 		return err
@@ -46,6 +46,7 @@ func Once(ctx context.Context, o Options) error {
 type play struct {
 	story
 	*world
+	now    func() time.Time
 	books  books
 	orders []string // that were credited, and withdrawals that ended, in order
 }

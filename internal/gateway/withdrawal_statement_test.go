@@ -235,6 +235,19 @@ func TestReturnOfOneOfTwo(t *testing.T) {
 	})
 }
 
+// Nobody but the person who pays it by hand knows whether they have tried again: a return makes nothing certain.
+func TestReturnOfWhatAPersonPays(t *testing.T) {
+	railWorld(t, func(w *world, id withdrawal.ID) {
+		w.mutate("UPDATE withdrawal SET rail = 'manual', next_at = NULL")
+		maker, _ := w.people()
+		if _, err := w.g.ClaimWithdrawal(context.Background(), maker, id, false); err != nil {
+			t.Fatal(err)
+		}
+		w.wantStated(id, StatedReturned, withdrawal.Failed, leaving, returning)
+		w.wantBalances(300_00, 700_00, 0)
+	})
+}
+
 // Somebody paid what no bank was told of: nobody pays it again, and two people end it as what it is.
 func TestStatementHoldsBack(t *testing.T) {
 	for _, rail := range []string{"bank", merchant.RailManual} {
