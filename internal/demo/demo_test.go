@@ -89,7 +89,7 @@ func TestOnce(t *testing.T) {
 		"owed to shop ₹737.00 · fees ₹12.50 · unclaimed ₹100.00 · came in ₹1349.50 · reserved ₹0.00 · paid out ₹500.00",
 		"5 delivered, none left",
 		`{"withdrawals_sum_amount":["Insufficient balance"]}`,
-		"withdrawal       is unknown, reference GL0000000000000",
+		"is unknown, reference GL0000000000000",
 		"galla import statement.csv --wallet 1",
 		"was paid by the statement",
 		`"withdrawal_id":"w-3","withdrawal_status":1`,
