@@ -3,7 +3,6 @@ package payouts
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -31,7 +30,7 @@ const (
 	// mostRepeats bounds how often a request is repeated that gets no answer, or a 5xx.
 	mostRepeats = 200
 	// mostCancels bounds those of one step.
-	mostCancels = 4
+	mostCancels = 2
 	// peopleAfter is when people look into the bank's book: all that comes late has come.
 	peopleAfter = 9 * 24 * time.Hour
 	// mostTurns is how often a turn looks for what is due: more than there can be.
@@ -100,7 +99,7 @@ func (w *world) askOne(o *order) {
 	w.laws.breaks(lawRuns, "%s is never taken on", o.id)
 }
 
-func (w *world) anybody() *victim { return w.victims[rand.IntN(len(w.victims))] }
+func (w *world) anybody() *victim { return w.victims[w.dice(len(w.victims))] }
 
 // turn has a gateway see to what is due.
 func (w *world) turn(v *victim, most int) {

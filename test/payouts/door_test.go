@@ -37,10 +37,10 @@ var (
 const (
 	paysBetween  = 20
 	findsBetween = 90
-	// hotBetween is for requests about what failed and is going to be paid: a wrong word about these gives the money away.
-	hotBetween = 6
+	// hotBetween is for the word that something failed that is going to be paid: whoever acts on it too late gives the money away.
+	hotBetween = 4
 	// lateEvery bounds how often days pass within a request, in withdrawals: the rest of the campaign wants finer steps.
-	lateEvery = 60
+	lateEvery = 30
 )
 
 // How late.
@@ -95,7 +95,7 @@ func (r *rotation) next() danger {
 	}
 	kind := r.kinds[r.given%len(r.kinds)]
 	r.given++
-	r.wait = draw(2*r.between, "wait", string(kind), strconv.Itoa(r.given))
+	r.wait = draw(2*r.between+1, "wait", string(kind), strconv.Itoa(r.given))
 	return kind
 }
 
@@ -131,6 +131,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.passTime(d.world.beside(from), requestLate)
 	}
 	answer := pass()
+	if kind == "" && saysFailed(answer.body) && to.life(d.reference(r, body)) == sim.LifeFailsThenPays {
+		kind = d.bounded(d.hot.next())
+	}
 	switch kind {
 	case killTaken:
 		from.kill(generation, string(kind))
@@ -147,25 +150,24 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // danger decides what becomes of a request.
-func (d *door) danger(r *http.Request, to *bank, body []byte) (kind danger) {
-	reference := referenceShape.FindString(r.URL.RawQuery + string(body))
-	if known, ok := d.ids.Load(idShape.FindString(r.URL.Path)); ok {
-		reference = known.(string)
+func (d *door) danger(r *http.Request, to *bank, body []byte) danger {
+	kind := d.finds.next
+	if r.Method == http.MethodPost {
+		kind = d.pays.next
 	}
-	life := to.life(reference)
-	if life == sim.LifeFailsThenPays {
-		kind = d.hot.next()
+	// A "paid" of days ago is news of nothing where the bank took the money back meanwhile: the audit would tell of it rightly.
+	if reference := d.reference(r, body); reference == "" || to.life(reference) == sim.LifePaysThenReverses {
+		return ""
 	}
-	if kind == "" && r.Method == http.MethodPost {
-		kind = d.pays.next()
-	} else if kind == "" {
-		kind = d.finds.next()
-	}
+	return d.bounded(kind())
+}
+
+// bounded leaves out what takes time when there was enough of it. Who gets it must pass time.
+func (d *door) bounded(kind danger) danger {
 	if kind != killLate && kind != lateRequest && kind != lateAnswer {
 		return kind
 	}
-	// A "paid" of days ago is news of nothing where the bank took the money back meanwhile: the audit would tell of it rightly.
-	if reference == "" || life == sim.LifePaysThenReverses || d.lates.Load() > int64(4+d.world.created()/lateEvery) || !d.late.TryLock() {
+	if d.lates.Load() > int64(4+d.world.created()/lateEvery) || !d.late.TryLock() {
 		return ""
 	}
 	d.lates.Add(1)
@@ -173,6 +175,19 @@ func (d *door) danger(r *http.Request, to *bank, body []byte) (kind danger) {
 		d.world.happened(string(kind))
 	}
 	return kind
+}
+
+// reference is what a request is about, "" where nobody knows.
+func (d *door) reference(r *http.Request, body []byte) string {
+	if known, ok := d.ids.Load(idShape.FindString(r.URL.Path)); ok {
+		return known.(string)
+	}
+	return referenceShape.FindString(r.URL.RawQuery + string(body))
+}
+
+// saysFailed tells an answer by which money may be given back.
+func saysFailed(answer []byte) bool {
+	return bytes.Contains(answer, []byte(`"status":"failed"`)) || bytes.Contains(answer, []byte(`"status":"FAILED"`))
 }
 
 // passTime lets time pass while a request is out, and half the times somebody else look meanwhile.

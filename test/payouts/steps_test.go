@@ -1,7 +1,6 @@
 package payouts
 
 import (
-	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -55,14 +54,14 @@ func (w *world) goesOn() bool {
 // step lets time pass, and everybody act at once.
 func (w *world) step(pauses []time.Duration, orders []*order) {
 	w.steps++
-	w.clock.Advance(pauses[rand.IntN(len(pauses))])
-	cancelled := w.rows("state IN ('created', 'approved') ORDER BY id LIMIT 4")
+	w.clock.Advance(pauses[w.dice(len(pauses))])
+	cancelled := w.rows("state IN ('created', 'approved') ORDER BY id LIMIT $1", w.dice(mostCancels))
 	long := w.clock.Now().Add(-peopleAfter).UnixMicro()
 	stuck := w.rows("state IN ('submitted', 'unknown', 'failed') AND submitted_at < $1 ORDER BY id LIMIT 50", long)
 	if w.steps%killEvery == 0 {
 		v := w.anybody()
 		generation := v.generation()
-		timer := time.AfterFunc(rand.N(killWithin), func() { v.kill(generation, killMoment) })
+		timer := time.AfterFunc(time.Duration(w.dice(int(killWithin))), func() { v.kill(generation, killMoment) })
 		defer timer.Stop()
 	}
 	early := len(orders) - len(orders)/10

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,7 @@ type world struct {
 	steps     int
 
 	mu    sync.Mutex
+	rng   *rand.Rand
 	hits  map[string]int
 	index map[string]int // of order by account number
 }
@@ -60,7 +62,7 @@ type world struct {
 func newWorld(t testing.TB, database, binary string, instances int) *world {
 	t.Helper()
 	w := &world{t: t, database: database, binary: binary, key: filepath.Join(t.TempDir(), "key"), clockFile: filepath.Join(t.TempDir(), "clock"),
-		banks: newBanks(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, hits: map[string]int{}, index: map[string]int{}}
+		banks: newBanks(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, rng: rand.New(rand.NewPCG(seed, 1)), hits: map[string]int{}, index: map[string]int{}}
 	w.ctx, w.end = context.WithTimeout(context.Background(), longest)
 	t.Cleanup(w.end)
 	var err error
@@ -172,6 +174,13 @@ func (w *world) beside(i *victim) *victim { return w.victims[(i.number+1)%len(w.
 
 // created is how many withdrawals were taken on.
 func (w *world) created() int { return int(w.taken.Load()) }
+
+// dice returns a number below n, at least 1.
+func (w *world) dice(n int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rng.IntN(n)
+}
 
 // happened counts something.
 func (w *world) happened(what string) {
