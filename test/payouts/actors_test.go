@@ -86,7 +86,6 @@ func (w *world) askOne(o *order) {
 		status, answer := w.anybody().call("/v2/withdrawal/create?merchant="+o.of.name, http.Header{"Content-Type": {"application/json"}}, body)
 		switch {
 		case status == http.StatusOK && strings.Contains(answer, `"ok"`):
-			w.taken.Add(1)
 			return
 		case w.ctx.Err() != nil:
 			return
@@ -101,11 +100,21 @@ func (w *world) askOne(o *order) {
 
 func (w *world) anybody() *victim { return w.victims[w.dice(len(w.victims))] }
 
-// turn has a gateway see to what is due.
-func (w *world) turn(v *victim, most int) {
+// turn has a gateway see to what is due; false: it was killed meanwhile.
+func (w *world) turn(v *victim, most int) bool {
 	status, answer := v.call("/turn?most="+strconv.Itoa(most), nil, nil)
 	if status != 0 && status != http.StatusOK {
 		w.laws.breaks(lawRuns, "a turn ended with %d: %s", status, answer)
+	}
+	return status != 0
+}
+
+// finishTurn is turn, again and again until nobody is killed over it.
+func (w *world) finishTurn(v *victim) {
+	for range mostRepeats {
+		if w.turn(v, mostTurns) || w.ctx.Err() != nil {
+			return
+		}
 	}
 }
 

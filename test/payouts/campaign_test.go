@@ -60,8 +60,13 @@ func campaign(t *testing.T, database string, instances int) {
 		t.Log(w.logs())
 		return
 	}
-	w.wantHit()
+	if n >= enough {
+		w.wantHit()
+	}
 }
+
+// enough withdrawals meet every danger; a few may miss one.
+const enough = 2000
 
 // wantHit fails when a danger never came: then the campaign proved less than it says.
 func (w *world) wantHit() {

@@ -26,6 +26,7 @@ const (
 	killAnswered danger = "killed after the bank answered"
 	lateRequest  danger = "request that came hours later"
 	lateAnswer   danger = "answer that came days later"
+	lateFailure  danger = "word that it failed that came when it was paid"
 )
 
 var (
@@ -39,8 +40,8 @@ const (
 	findsBetween = 90
 	// hotBetween is for the word that something failed that is going to be paid: whoever acts on it too late gives the money away.
 	hotBetween = 4
-	// lateEvery bounds how often days pass within a request, in withdrawals: the rest of the campaign wants finer steps.
-	lateEvery = 30
+	// lateEvery bounds how often days pass within a request, in steps: the rest of the campaign wants finer ones.
+	lateEvery = 4
 )
 
 // How late.
@@ -66,7 +67,7 @@ func newDoor(w *world) *door {
 	d := &door{
 		world: w, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 		pays: rotation{kinds: payDangers, between: paysBetween}, finds: rotation{kinds: findDangers, between: findsBetween},
-		hot: rotation{kinds: []danger{lateAnswer, killTaken}, between: hotBetween},
+		hot: rotation{kinds: []danger{lateFailure}, between: hotBetween},
 	}
 	d.server = httptest.NewServer(d)
 	return d
@@ -138,7 +139,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case killTaken:
 		from.kill(generation, string(kind))
 		panic(http.ErrAbortHandler)
-	case lateAnswer:
+	case lateAnswer, lateFailure:
 		d.passTime(d.world.beside(from), answerLate)
 	}
 	answer.write(w)
@@ -164,10 +165,10 @@ func (d *door) danger(r *http.Request, to *bank, body []byte) danger {
 
 // bounded leaves out what takes time when there was enough of it. Who gets it must pass time.
 func (d *door) bounded(kind danger) danger {
-	if kind != killLate && kind != lateRequest && kind != lateAnswer {
+	if kind != killLate && kind != lateRequest && kind != lateAnswer && kind != lateFailure {
 		return kind
 	}
-	if d.lates.Load() > int64(4+d.world.created()/lateEvery) || !d.late.TryLock() {
+	if d.lates.Load() > d.world.steps.Load()/lateEvery || !d.late.TryLock() {
 		return ""
 	}
 	d.lates.Add(1)

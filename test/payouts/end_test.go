@@ -28,7 +28,7 @@ func (w *world) checkAtTheEnd(open int) {
 	w.t.Helper()
 	w.ctx, w.end = context.WithCancel(context.Background())
 	if open != 0 {
-		w.laws.breaks(lawEnds, "%d withdrawals are open after %d steps: %+v", open, w.steps, w.rows("state NOT IN ('paid', 'refunded', 'cancelled', 'refused') LIMIT 5"))
+		w.laws.breaks(lawEnds, "%d withdrawals are open after %d steps: %+v", open, w.steps.Load(), w.rows("state NOT IN ('paid', 'refunded', 'cancelled', 'refused') LIMIT 5"))
 	}
 	books, rows := w.bankBooks(), w.rows("1 = 1")
 	w.compare(books, rows)

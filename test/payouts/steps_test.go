@@ -48,17 +48,17 @@ func (w *world) run(n int) {
 }
 
 func (w *world) goesOn() bool {
-	return !w.laws.any() && w.ctx.Err() == nil && w.steps < mostSteps
+	return !w.laws.any() && w.ctx.Err() == nil && w.steps.Load() < mostSteps
 }
 
 // step lets time pass, and everybody act at once.
 func (w *world) step(pauses []time.Duration, orders []*order) {
-	w.steps++
+	step := w.steps.Add(1)
 	w.clock.Advance(pauses[w.dice(len(pauses))])
 	cancelled := w.rows("state IN ('created', 'approved') ORDER BY id LIMIT $1", w.dice(mostCancels))
 	long := w.clock.Now().Add(-peopleAfter).UnixMicro()
 	stuck := w.rows("state IN ('submitted', 'unknown', 'failed') AND submitted_at < $1 ORDER BY id LIMIT 50", long)
-	if w.steps%killEvery == 0 {
+	if step%killEvery == 0 {
 		v := w.anybody()
 		generation := v.generation()
 		timer := time.AfterFunc(time.Duration(w.dice(int(killWithin))), func() { v.kill(generation, killMoment) })
@@ -74,7 +74,7 @@ func (w *world) step(pauses []time.Duration, orders []*order) {
 	group.Go(func() { w.cancel(cancelled) })
 	group.Go(func() { w.resolve(stuck) })
 	for _, v := range w.victims {
-		group.Go(func() { w.turn(v, mostTurns) })
+		group.Go(func() { w.finishTurn(v) })
 	}
 	group.Wait()
 	w.ask(orders[early:])

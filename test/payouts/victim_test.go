@@ -112,6 +112,7 @@ func (i *victim) kill(generation int, why string) {
 	}
 	i.killed = why
 	i.stop()
+	i.url, i.up = "", make(chan struct{}) // nobody asks it any more
 	i.world.happened(why)
 }
 

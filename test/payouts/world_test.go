@@ -49,8 +49,7 @@ type world struct {
 	books     *sql.DB          // the database, read beside the gateways
 	laws      laws
 	orders    []*order
-	taken     atomic.Int64
-	steps     int
+	steps     atomic.Int64
 
 	mu    sync.Mutex
 	rng   *rand.Rand
@@ -172,9 +171,6 @@ func (w *world) bank(name string) *bank {
 // beside is who may look at the same withdrawals: another instance, or the same where it is alone.
 func (w *world) beside(i *victim) *victim { return w.victims[(i.number+1)%len(w.victims)] }
 
-// created is how many withdrawals were taken on.
-func (w *world) created() int { return int(w.taken.Load()) }
-
 // dice returns a number below n, at least 1.
 func (w *world) dice(n int) int {
 	w.mu.Lock()
@@ -195,7 +191,7 @@ func (w *world) counted() []count {
 	defer w.mu.Unlock()
 	var list []count
 	for _, kind := range []string{
-		killMoment, string(killLost), string(killLate), string(killTaken), string(killAnswered), string(lateRequest), string(lateAnswer),
+		killMoment, string(killLost), string(killLate), string(killTaken), string(killAnswered), string(lateRequest), string(lateAnswer), string(lateFailure),
 		actCancelled, actTooLate, actPaidByPeople, actFailedByPeople, actHook, actForged, actRepeated,
 	} {
 		list = append(list, count{kind, w.hits[kind]})
