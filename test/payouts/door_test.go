@@ -3,13 +3,13 @@ package payouts
 import (
 	"bytes"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/galla-gateway/galla/internal/sim"
@@ -29,19 +29,23 @@ const (
 	lateFailure  danger = "word that it failed that came when it was paid"
 )
 
+// What strikes requests to pay, questions, both in days that pass, and the word that something failed.
 var (
-	payDangers  = []danger{killTaken, killLost, killAnswered, lateAnswer, killLate, killTaken, lateRequest, killAnswered}
-	findDangers = []danger{killTaken, lateAnswer, killAnswered, killLost}
+	payDangers  = []danger{killTaken, killLost, killAnswered}
+	findDangers = []danger{killTaken, killAnswered, killLost}
+	lateDangers = []danger{lateRequest, lateAnswer, killLate}
+	hotDangers  = []danger{lateFailure}
 )
 
-// Between two dangers are up to twice as many requests.
+// Between two dangers are up to twice as many requests; in a long campaign, more.
 const (
 	paysBetween  = 20
 	findsBetween = 90
+	latesBetween = 5
 	// hotBetween is for the word that something failed that is going to be paid: whoever acts on it too late gives the money away.
-	hotBetween = 4
+	hotBetween = 3
 	// lateEvery bounds how often days pass within a request, in steps: the rest of the campaign wants finer ones.
-	lateEvery = 4
+	lateEvery = 8
 )
 
 // How late.
@@ -57,17 +61,20 @@ type door struct {
 	client *http.Client
 	pays   rotation
 	finds  rotation
+	lates  rotation
 	hot    rotation
 	late   sync.Mutex // time passes for one request at a time
-	lates  atomic.Int64
-	ids    sync.Map // reference of a payout by RazorpayX's id of it
+	ids    sync.Map   // reference of a payout by RazorpayX's id of it
 }
 
-func newDoor(w *world) *door {
+func newDoor(w *world, n int) *door {
 	d := &door{
 		world: w, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 		pays: rotation{kinds: payDangers, between: paysBetween}, finds: rotation{kinds: findDangers, between: findsBetween},
-		hot: rotation{kinds: []danger{lateFailure}, between: hotBetween},
+		lates: rotation{kinds: lateDangers, between: latesBetween}, hot: rotation{kinds: hotDangers, between: hotBetween},
+	}
+	if n > enough {
+		d.pays.between, d.finds.between = 3*paysBetween, 2*findsBetween
 	}
 	d.server = httptest.NewServer(d)
 	return d
@@ -83,20 +90,21 @@ type rotation struct {
 	mu      sync.Mutex
 	kinds   []danger
 	between uint64
-	given   int
+	given   int64
 	wait    uint64
 }
 
-func (r *rotation) next() danger {
+// next is the next one's, "" mostly. No more are given than most.
+func (r *rotation) next(most int64) danger {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.wait > 0 {
-		r.wait--
+	if r.wait > 0 || r.given >= most {
+		r.wait -= min(r.wait, 1)
 		return ""
 	}
-	kind := r.kinds[r.given%len(r.kinds)]
+	kind := r.kinds[r.given%int64(len(r.kinds))]
 	r.given++
-	r.wait = draw(2*r.between+1, "wait", string(kind), strconv.Itoa(r.given))
+	r.wait = draw(2*r.between+1, "wait", string(kind), strconv.FormatInt(r.given, 10))
 	return kind
 }
 
@@ -125,55 +133,52 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case killLate:
 		from.kill(generation, string(kind))
-		d.passTime(from, requestLate)
+		d.passTime(kind, from, requestLate)
 		pass()
 		panic(http.ErrAbortHandler)
 	case lateRequest:
-		d.passTime(d.world.beside(from), requestLate)
+		d.passTime(kind, d.world.beside(from), requestLate)
 	}
 	answer := pass()
 	if kind == "" && saysFailed(answer.body) && to.life(d.reference(r, body)) == sim.LifeFailsThenPays {
-		kind = d.bounded(d.hot.next())
+		kind = d.passing(&d.hot)
 	}
 	switch kind {
 	case killTaken:
 		from.kill(generation, string(kind))
 		panic(http.ErrAbortHandler)
 	case lateAnswer, lateFailure:
-		d.passTime(d.world.beside(from), answerLate)
+		d.passTime(kind, d.world.beside(from), answerLate)
 	}
 	answer.write(w)
 	if kind == killAnswered {
 		_ = http.NewResponseController(w).Flush() // it may be gone already
-		time.Sleep(time.Duration(draw(3000, "moment", strconv.Itoa(generation))) * time.Microsecond)
+		time.Sleep(time.Duration(d.world.dice(3000)) * time.Microsecond)
 		from.kill(generation, string(kind))
 	}
 }
 
 // danger decides what becomes of a request.
 func (d *door) danger(r *http.Request, to *bank, body []byte) danger {
-	kind := d.finds.next
-	if r.Method == http.MethodPost {
-		kind = d.pays.next
-	}
 	// A "paid" of days ago is news of nothing where the bank took the money back meanwhile: the audit would tell of it rightly.
-	if reference := d.reference(r, body); reference == "" || to.life(reference) == sim.LifePaysThenReverses {
-		return ""
+	if reference := d.reference(r, body); reference != "" && to.life(reference) != sim.LifePaysThenReverses {
+		if kind := d.passing(&d.lates); kind != "" {
+			return kind
+		}
 	}
-	return d.bounded(kind())
+	if r.Method == http.MethodPost {
+		return d.pays.next(math.MaxInt64)
+	}
+	return d.finds.next(math.MaxInt64)
 }
 
-// bounded leaves out what takes time when there was enough of it. Who gets it must pass time.
-func (d *door) bounded(kind danger) danger {
-	if kind != killLate && kind != lateRequest && kind != lateAnswer && kind != lateFailure {
-		return kind
-	}
-	if d.lates.Load() > d.world.steps.Load()/lateEvery || !d.late.TryLock() {
-		return ""
-	}
-	d.lates.Add(1)
-	if kind != killLate {
-		d.world.happened(string(kind))
+// passing is a danger of days that pass, "" while they pass for another request, or did so often enough. Who gets one must pass
+// time.
+func (d *door) passing(r *rotation) (kind danger) {
+	if d.late.TryLock() {
+		if kind = r.next(1 + d.world.steps.Load()/lateEvery); kind == "" {
+			d.late.Unlock()
+		}
 	}
 	return kind
 }
@@ -192,12 +197,15 @@ func saysFailed(answer []byte) bool {
 }
 
 // passTime lets time pass while a request is out, and half the times somebody else look meanwhile.
-func (d *door) passTime(other *victim, choices []time.Duration) {
+func (d *door) passTime(why danger, other *victim, choices []time.Duration) {
 	defer d.late.Unlock()
-	n := strconv.FormatInt(d.lates.Load(), 10)
-	d.world.clock.Advance(choices[draw(uint64(len(choices)), "late", n)])
-	if draw(2, "look", n) == 0 {
+	if why != killLate {
+		d.world.happened(string(why))
+	}
+	d.world.clock.Advance(choices[d.world.dice(len(choices))])
+	if d.world.dice(2) == 0 {
 		d.world.turn(other, 3)
+		d.world.clock.Advance(time.Second) // what comes now is later than all that was told
 	}
 }
 

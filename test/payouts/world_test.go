@@ -57,8 +57,8 @@ type world struct {
 	index map[string]int // of order by account number
 }
 
-// newWorld sets an installation up, with banks, and starts the gateways.
-func newWorld(t testing.TB, database, binary string, instances int) *world {
+// newWorld sets an installation for n withdrawals up, with banks, and starts the gateways.
+func newWorld(t testing.TB, database, binary string, instances, n int) *world {
 	t.Helper()
 	w := &world{t: t, database: database, binary: binary, key: filepath.Join(t.TempDir(), "key"), clockFile: filepath.Join(t.TempDir(), "clock"),
 		banks: newBanks(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, rng: rand.New(rand.NewPCG(seed, 1)), hits: map[string]int{}, index: map[string]int{}}
@@ -76,7 +76,7 @@ func newWorld(t testing.TB, database, binary string, instances int) *world {
 	w.must(err)
 	w.install()
 	w.books = w.openBooks()
-	w.door = newDoor(w)
+	w.door = newDoor(w, n)
 	t.Cleanup(w.door.close)
 	for number := range instances {
 		i := &victim{world: w, number: number, up: make(chan struct{}), gone: make(chan struct{})}
