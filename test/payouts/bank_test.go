@@ -91,7 +91,7 @@ func (b *bank) open(now func() time.Time) error {
 }
 
 var lives = []share[sim.PayoutLife]{
-	{sim.LifeFailsThenPays, 100}, {lifeBlind, 8}, {sim.LifeQueued, 40}, {sim.LifeLate, 50}, {sim.LifeStuck, 12}, {sim.LifeFails, 80}, {sim.LifePaysThenReverses, 20},
+	{sim.LifeFailsThenPays, 160}, {lifeBlind, 8}, {sim.LifeQueued, 40}, {sim.LifeLate, 50}, {sim.LifeStuck, 12}, {sim.LifeFails, 80}, {sim.LifePaysThenReverses, 20},
 }
 
 // life is what becomes of a payout. Only a quick bank changes its mind about a failure: see the package's comment.

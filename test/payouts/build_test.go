@@ -32,7 +32,7 @@ func build(t testing.TB, overlay string) string {
 		built.folder, built.paths = folder, map[string]string{}
 	}
 	path := filepath.Join(built.folder, fmt.Sprintf("server-%d", len(built.paths)))
-	arguments := []string{"build", "-o", path}
+	arguments := []string{"build", "-ldflags=-s -w", "-o", path} // stripped: it is linked for every mutant
 	if overlay != "" {
 		arguments = append(arguments, "-overlay", overlay)
 	}

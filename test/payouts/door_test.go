@@ -46,6 +46,7 @@ const (
 	hotBetween = 3
 	// lateEvery bounds how often days pass within a request, in steps: the rest of the campaign wants finer ones.
 	lateEvery = 8
+	hotEvery  = 3
 )
 
 // How late.
@@ -141,7 +142,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := pass()
 	if kind == "" && saysFailed(answer.body) && to.life(d.reference(r, body)) == sim.LifeFailsThenPays {
-		kind = d.passing(&d.hot)
+		kind = d.passing(&d.hot, hotEvery)
 	}
 	switch kind {
 	case killTaken:
@@ -162,7 +163,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *door) danger(r *http.Request, to *bank, body []byte) danger {
 	// A "paid" of days ago is news of nothing where the bank took the money back meanwhile: the audit would tell of it rightly.
 	if reference := d.reference(r, body); reference != "" && to.life(reference) != sim.LifePaysThenReverses {
-		if kind := d.passing(&d.lates); kind != "" {
+		if kind := d.passing(&d.lates, lateEvery); kind != "" {
 			return kind
 		}
 	}
@@ -174,9 +175,9 @@ func (d *door) danger(r *http.Request, to *bank, body []byte) danger {
 
 // passing is a danger of days that pass, "" while they pass for another request, or did so often enough. Who gets one must pass
 // time.
-func (d *door) passing(r *rotation) (kind danger) {
+func (d *door) passing(r *rotation, every int64) (kind danger) {
 	if d.late.TryLock() {
-		if kind = r.next(1 + d.world.steps.Load()/lateEvery); kind == "" {
+		if kind = r.next(1 + d.world.steps.Load()/every); kind == "" {
 			d.late.Unlock()
 		}
 	}
