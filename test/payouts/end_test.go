@@ -31,7 +31,7 @@ func (w *world) checkAtTheEnd(open int) {
 		w.laws.breaks(lawEnds, "%d withdrawals are open after %d steps: %+v", open, w.steps.Load(), w.rows("state NOT IN ('paid', 'refunded', 'cancelled', 'refused') LIMIT 5"))
 	}
 	books, rows := w.bankBooks(), w.rows("1 = 1")
-	w.compare(books, rows)
+	w.compare(books, rows, "")
 	w.checkOrders(rows)
 	w.checkEnds(books, rows)
 	w.checkMoney(books, rows)

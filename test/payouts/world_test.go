@@ -48,6 +48,8 @@ type world struct {
 	people    []keyring.Secret // keys of two operators
 	books     *sql.DB          // the database, read beside the gateways
 	laws      laws
+	checking  sync.Mutex
+	checked   int64 // id up to which all had ended at the last check
 	orders    []*order
 	steps     atomic.Int64
 
