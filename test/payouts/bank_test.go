@@ -1,6 +1,7 @@
 package payouts
 
 import (
+	"strconv"
 	"sync"
 	"time"
 
@@ -119,7 +120,7 @@ func (b *bank) fault(c sim.Call, now time.Time) sim.CallFault {
 		}
 		return sim.CallMisses
 	}
-	return choose(draw(1000, "fault", string(c.Operation), c.Reference, string(rune('0'+c.Attempt))), faults)
+	return choose(draw(1000, "fault", string(c.Operation), c.Reference, strconv.Itoa(c.Attempt)), faults)
 }
 
 func (b *bank) blind(c sim.Call, now time.Time) bool {

@@ -51,7 +51,7 @@ const (
 
 // How late.
 var (
-	requestLate = []time.Duration{5 * time.Minute, 3 * time.Hour, 36 * time.Hour} // the last one is less than banks' memory allows
+	requestLate = []time.Duration{5 * time.Minute, 3 * time.Hour, 20 * time.Hour} // less than the two days that the package's comment tells of
 	answerLate  = []time.Duration{2 * time.Hour, 26 * time.Hour, 70 * time.Hour}
 )
 
