@@ -42,6 +42,7 @@ const (
 	paysBetween  = 20
 	findsBetween = 90
 	latesBetween = 5
+	mostLooks    = 8 // of who looks while a request is out: enough to come to what it is about
 	// hotBetween is for the word that something failed that is going to be paid: whoever acts on it too late gives the money away.
 	hotBetween = 3
 	// lateEvery bounds how often days pass within a request, in steps: the rest of the campaign wants finer ones.
@@ -205,7 +206,7 @@ func (d *door) passTime(why danger, other *victim, choices []time.Duration) {
 	}
 	d.world.clock.Advance(choices[d.world.dice(len(choices))])
 	if d.world.dice(2) == 0 {
-		d.world.turn(other, 3)
+		d.world.turn(other, mostLooks)
 		d.world.clock.Advance(time.Second) // what comes now is later than all that was told
 	}
 }
