@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	settle = 10 * time.Minute
+	settle = 3 * time.Minute
 	// quick is how much later a bank changes its mind: within the hour for which a failure isn't certain.
 	quick = 45 * time.Minute
 	// slow is late by days.
@@ -92,7 +92,7 @@ func (b *bank) open(now func() time.Time) error {
 }
 
 var lives = []share[sim.PayoutLife]{
-	{sim.LifeFailsThenPays, 160}, {lifeBlind, 8}, {sim.LifeQueued, 40}, {sim.LifeLate, 50}, {sim.LifeStuck, 12}, {sim.LifeFails, 80}, {sim.LifePaysThenReverses, 20},
+	{sim.LifeFailsThenPays, 160}, {lifeBlind, 12}, {sim.LifeQueued, 40}, {sim.LifeLate, 50}, {sim.LifeStuck, 12}, {sim.LifeFails, 80}, {sim.LifePaysThenReverses, 20},
 }
 
 // life is what becomes of a payout. Only a quick bank changes its mind about a failure: see the package's comment.

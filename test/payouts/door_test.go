@@ -44,10 +44,10 @@ const (
 	latesBetween = 5
 	mostLooks    = 8 // of who looks while a request is out: enough to come to what it is about
 	// hotBetween is for the word that something failed that is going to be paid: whoever acts on it too late gives the money away.
-	hotBetween = 3
+	hotBetween = 2
 	// lateEvery bounds how often days pass within a request, in steps: the rest of the campaign wants finer ones.
 	lateEvery = 8
-	hotEvery  = 3
+	hotEvery  = 6
 )
 
 // How late.
@@ -67,6 +67,7 @@ type door struct {
 	hot    rotation
 	late   sync.Mutex // time passes for one request at a time
 	ids    sync.Map   // reference of a payout by RazorpayX's id of it
+	failed sync.Map   // references that were said to have failed
 }
 
 func newDoor(w *world, n int) *door {
@@ -142,7 +143,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.passTime(kind, d.world.beside(from), requestLate)
 	}
 	answer := pass()
-	if kind == "" && saysFailed(answer.body) && to.life(d.reference(r, body)) == sim.LifeFailsThenPays {
+	if kind == "" && d.changesMind(to, d.reference(r, body), answer.body) {
 		kind = d.passing(&d.hot, hotEvery)
 	}
 	switch kind {
@@ -193,9 +194,13 @@ func (d *door) reference(r *http.Request, body []byte) string {
 	return referenceShape.FindString(r.URL.RawQuery + string(body))
 }
 
-// saysFailed tells an answer by which money may be given back.
-func saysFailed(answer []byte) bool {
-	return bytes.Contains(answer, []byte(`"status":"failed"`)) || bytes.Contains(answer, []byte(`"status":"FAILED"`))
+// changesMind tells an answer, not the first of its kind, that says that something failed which is going to be paid.
+func (d *door) changesMind(to *bank, reference string, answer []byte) bool {
+	if to.life(reference) != sim.LifeFailsThenPays || !bytes.Contains(answer, []byte(`"status":"failed"`)) && !bytes.Contains(answer, []byte(`"status":"FAILED"`)) {
+		return false
+	}
+	_, before := d.failed.LoadOrStore(reference, true)
+	return before
 }
 
 // passTime lets time pass while a request is out, and half the times somebody else look meanwhile.

@@ -66,7 +66,7 @@ var mutants = []mutant{
 	},
 	{
 		"an old no is a no", "who slept since he asked tells what was true when he did",
-		[]law{lawRefund}, many,
+		[]law{lawRefund, lawAudit}, many,
 		[]edit{
 			{gatewayRail, "if ours && lease != 0 {", "if ours && lease == -1 {"},
 			{"internal/teller/teller.go", "if answer.Outcome == payout.Failed && !t.config.Now().Before(p.Until) {", "if answer.Outcome == payout.Failed && p.Until.IsZero() {"},

@@ -9,7 +9,7 @@ import (
 // merchants may cancel.
 const (
 	perStep   = 100
-	leastStep = 40 // steps in which withdrawals are asked for
+	leastStep = 60 // steps in which withdrawals are asked for
 	mostSteps = 3000
 )
 
@@ -17,8 +17,9 @@ const (
 // pauses are, afterwards they are longer.
 var (
 	pauses = []time.Duration{
-		3 * time.Second, 3 * time.Second, 3 * time.Second, 20 * time.Second, 20 * time.Second, 2 * time.Minute, 2 * time.Minute, 11 * time.Minute,
-		11 * time.Minute, 11 * time.Minute, 35 * time.Minute, 35 * time.Minute, 62 * time.Minute, 62 * time.Minute, 3 * time.Hour, 26 * time.Hour,
+		3 * time.Second, 3 * time.Second, 6 * time.Second, 6 * time.Second, 20 * time.Second, 20 * time.Second, time.Minute, 2 * time.Minute, 2 * time.Minute,
+		6 * time.Minute, 6 * time.Minute, 11 * time.Minute, 11 * time.Minute, 11 * time.Minute, 20 * time.Minute, 35 * time.Minute, 62 * time.Minute,
+		62 * time.Minute, 3 * time.Hour, 26 * time.Hour,
 	}
 	pausesAfter = []time.Duration{11 * time.Minute, time.Hour, 3 * time.Hour, 9 * time.Hour, 26 * time.Hour}
 )
