@@ -31,6 +31,7 @@ type bank struct {
 	name    string
 	kind    gateway.RailKind
 	late    time.Duration
+	lives   []share[sim.PayoutLife]
 	url     string
 	book    book
 	account gateway.RailSettings
@@ -52,11 +53,16 @@ type book interface {
 	Close()
 }
 
-func newBanks() []*bank {
-	return []*bank{
+// newBanks makes the banks of a campaign; lives say what becomes of payouts.
+func newBanks(lives []share[sim.PayoutLife]) []*bank {
+	banks := []*bank{
 		{name: "rx-quick", kind: gateway.RailRazorpayX, late: quick}, {name: "cf-quick", kind: gateway.RailCashfree, late: quick},
 		{name: "rx-slow", kind: gateway.RailRazorpayX, late: slow}, {name: "cf-slow", kind: gateway.RailCashfree, late: slow},
 	}
+	for _, b := range banks {
+		b.lives = lives
+	}
+	return banks
 }
 
 // open starts the provider on a clock.
@@ -91,13 +97,16 @@ func (b *bank) open(now func() time.Time) error {
 	return err
 }
 
-var lives = []share[sim.PayoutLife]{
+// mixed lives are a campaign's, blind ones those of a campaign that is only about banks that find nothing.
+var mixed = []share[sim.PayoutLife]{
 	{sim.LifeFailsThenPays, 160}, {lifeBlind, 12}, {sim.LifeQueued, 40}, {sim.LifeLate, 50}, {sim.LifeStuck, 12}, {sim.LifeFails, 80}, {sim.LifePaysThenReverses, 20},
 }
 
+var blind = []share[sim.PayoutLife]{{lifeBlind, 200}}
+
 // life is what becomes of a payout. Only a quick bank changes its mind about a failure: see the package's comment.
 func (b *bank) life(reference string) sim.PayoutLife {
-	life := choose(draw(1000, "life", reference), lives)
+	life := choose(draw(1000, "life", reference), b.lives)
 	if life == sim.LifeFailsThenPays && b.late > quick {
 		return sim.LifeFails
 	}

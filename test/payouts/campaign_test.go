@@ -50,7 +50,7 @@ func TestNoWithdrawalIsPaidTwicePostgres(t *testing.T) {
 func campaign(t *testing.T, database string, instances int) {
 	began := time.Now()
 	n := payouts(t)
-	w := newWorld(t, database, build(t, ""), instances, n)
+	w := newWorld(t, database, build(t, ""), instances, n, mixed)
 	w.run(n)
 	t.Logf("%d withdrawals in %v, %v of virtual time\n%s", n, time.Since(began).Round(time.Second), w.clock.Now().Sub(start), w.report())
 	for _, v := range w.laws.broken() {

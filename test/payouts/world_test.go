@@ -16,6 +16,7 @@ import (
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/instance"
 	"github.com/galla-gateway/galla/internal/keyring"
+	"github.com/galla-gateway/galla/internal/sim"
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/money"
 	"github.com/galla-gateway/galla/test/payouts/virtual"
@@ -60,10 +61,10 @@ type world struct {
 }
 
 // newWorld sets an installation for n withdrawals up, with banks, and starts the gateways.
-func newWorld(t testing.TB, database, binary string, instances, n int) *world {
+func newWorld(t testing.TB, database, binary string, instances, n int, lives []share[sim.PayoutLife]) *world {
 	t.Helper()
 	w := &world{t: t, database: database, binary: binary, key: filepath.Join(t.TempDir(), "key"), clockFile: filepath.Join(t.TempDir(), "clock"),
-		banks: newBanks(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, rng: rand.New(rand.NewPCG(seed, 1)), hits: map[string]int{}, index: map[string]int{}}
+		banks: newBanks(lives), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, rng: rand.New(rand.NewPCG(seed, 1)), hits: map[string]int{}, index: map[string]int{}}
 	w.ctx, w.end = context.WithTimeout(context.Background(), longest)
 	t.Cleanup(w.end)
 	var err error
