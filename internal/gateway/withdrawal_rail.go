@@ -199,6 +199,10 @@ func (b *batch) recordAnswer(row *store.Withdrawal, source string, lease int64, 
 func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64, a payout.Answer) error {
 	state := withdrawal.State(row.State)
 	ours := row.Lease == lease // an old owner may tell what he heard an hour ago
+	asked := b.now
+	if ours && lease != 0 {
+		asked = fromMicro(row.NextAt.Int64).Add(-payoutLease) // and so may one who slept since he asked
+	}
 	if !row.FailedAt.Valid && lease != unasked {
 		row.FailedAt = nullMicro(b.now)
 	}
@@ -211,7 +215,7 @@ func (b *batch) recordFailure(row *store.Withdrawal, source string, lease int64,
 		if row.Rail != merchant.RailSandbox && !a.Certain {
 			return nil
 		}
-	} else if row.Rail != merchant.RailSandbox && !a.Certain && (!ours || b.now.Sub(fromMicro(row.FailedAt.Int64)) < certainAfter) {
+	} else if row.Rail != merchant.RailSandbox && !a.Certain && (!ours || asked.Sub(fromMicro(row.FailedAt.Int64)) < certainAfter) {
 		b.schedule(row, lease)
 		return b.saveWithdrawal(row, state)
 	}

@@ -152,6 +152,19 @@ func TestFailureMustBeCertain(t *testing.T) {
 			}
 		})
 	})
+	t.Run("who asked slept until the hour was over", func(t *testing.T) {
+		railWorld(t, func(w *world, id withdrawal.ID) {
+			p := w.begin(id, true)
+			w.answer(id, p.Lease, failed, withdrawal.Failed)
+			w.clock.Advance(askAgain[0])
+			p = w.begin(id, false)
+			w.clock.Advance(2 * certainAfter)
+			w.answer(id, p.Lease, failed, withdrawal.Failed) // the bank said so two hours ago
+			w.clock.Advance(askAgain[len(askAgain)-1])
+			p = w.begin(id, false)
+			w.answer(id, p.Lease, failed, withdrawal.Refunded)
+		})
+	})
 	t.Run("the bank changes its mind", func(t *testing.T) {
 		railWorld(t, func(w *world, id withdrawal.ID) {
 			p := w.begin(id, true)

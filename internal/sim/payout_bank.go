@@ -14,7 +14,7 @@ import (
 )
 
 // PayoutBank is the book of a simulated payout provider: what it was asked for, and what really was paid. However often
-// it is asked under one key, it pays once. All methods may be called from many goroutines.
+// it is asked under one key, it pays once, as long as it remembers the key. All methods may be called from many goroutines.
 type PayoutBank struct {
 	options PayoutOptions
 	speak   speaker
@@ -33,7 +33,7 @@ type PayoutBank struct {
 // PayoutEntry is a line of the book: all that has one reference.
 type PayoutEntry struct {
 	Reference string
-	Payouts   int         // different keys; more than one is a mistake of the caller's
+	Payouts   int         // different keys, and keys that were forgotten; more than one is a mistake of the caller's
 	Asked     int         // requests to pay that were taken, repeats included
 	Credits   int         // times that the beneficiary was credited
 	Returns   int         // times that it came back
@@ -169,12 +169,12 @@ func (b *PayoutBank) entry(reference string) (PayoutEntry, bool) {
 // take puts a payout into the book under its key, or finds it there. The caller holds the lock and has filled in what was
 // asked for. It is false where the key is another request's.
 func (b *PayoutBank) take(asked paying) (p *paying, same bool) {
-	if p = b.byKey[asked.key]; p != nil {
+	now := b.options.Now()
+	if p = b.byKey[asked.key]; p != nil && (b.options.Forget == 0 || now.Sub(p.made) < b.options.Forget) {
 		p.asked++
 		return p, p.body == asked.body
 	}
-	now := b.options.Now()
-	serial := len(b.byKey) + 1
+	serial := len(b.byID) + 1
 	drawn := b.options.draw("payout", asked.key)
 	p = &asked
 	p.made, p.changed, p.asked = now, now, 1

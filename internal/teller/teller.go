@@ -127,6 +127,10 @@ func (t *Teller) serve(ctx context.Context, id withdrawal.ID) error {
 	if err != nil {
 		return err
 	}
+	if answer.Outcome == payout.Failed && !t.config.Now().Before(p.Until) {
+		// This process slept since it asked. Somebody else may have asked after it, and been told that it is paid.
+		answer.Outcome, answer.Reason = payout.Unknown, "said so too long ago: "+answer.Reason
+	}
 	t.count(answer.Outcome)
 	state, err := t.config.Gateway.RecordPayout(ctx, id, p.Rail, p.Lease, answer)
 	if err != nil {

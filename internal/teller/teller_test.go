@@ -39,7 +39,8 @@ type scripted struct {
 	g      *gateway.Gateway
 	t      *testing.T
 	called []string
-	absent bool // Find knows nothing
+	absent bool   // Find knows nothing
+	fails  func() // called by Find, which then says that it failed
 }
 
 func (s *scripted) Pay(ctx context.Context, i payout.Instruction) payout.Answer {
@@ -59,6 +60,10 @@ func (s *scripted) Find(ctx context.Context, i payout.Instruction, id string) pa
 	s.called = append(s.called, "find "+i.Reference)
 	if s.absent {
 		return payout.Answer{Outcome: payout.Absent}
+	}
+	if s.fails != nil {
+		s.fails()
+		return payout.Answer{Outcome: payout.Failed}
 	}
 	return s.Rail.Find(ctx, i, id)
 }
@@ -206,6 +211,21 @@ func (w *world) expect(want []string) {
 			w.t.Fatalf("calls are %v, want %v", w.script.called, want)
 		}
 	}
+}
+
+// What a bank said before this process slept for longer than the withdrawal was its own is no news that it failed: it may have
+// been paid since, and somebody else may have stored that.
+func TestFailureOfLongAgoIsNoNews(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		id := w.take("w-1", "12345678"+sandbox.EndStaysUnknown)
+		w.turn(0)
+		w.script.fails = func() { w.clock.Advance(10 * time.Minute) }
+		w.turn(time.Minute)
+		w.want(id, withdrawal.Unknown)
+		w.script.fails = func() { w.clock.Advance(time.Minute) }
+		w.turn(time.Hour)
+		w.want(id, withdrawal.Refunded)
+	})
 }
 
 // Withdrawals of a rail that this server doesn't have stay where they are.

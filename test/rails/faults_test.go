@@ -296,3 +296,20 @@ func TestLookUpByAWrongID(t *testing.T) {
 		}
 	})
 }
+
+// A provider that has forgotten a reference pays it anew: nobody may tell it of one for longer than it remembers.
+func TestForgottenReference(t *testing.T) {
+	const day = 24 * time.Hour
+	join(t, sim.PayoutOptions{Forget: 7 * day}, func(t *testing.T, j joined) {
+		for _, c := range []struct {
+			after time.Duration
+			paid  int
+		}{{0, 1}, {6 * day, 1}, {2 * day, 2}} {
+			j.clock.Advance(c.after)
+			j.Pay(t.Context(), instruction(7))
+			if n, _ := j.Paid(payout.Reference(7)); n != c.paid {
+				t.Errorf("paid %d times, want %d", n, c.paid)
+			}
+		}
+	})
+}
