@@ -18,9 +18,9 @@ type shift struct {
 	ctx    context.Context // begins nothing more once it has ended
 	group  sync.WaitGroup  // of open slots
 
-	mu    sync.Mutex
+	mu     sync.Mutex
 	queues map[string]*queue // by rail
-	known map[withdrawal.ID]bool
+	known  map[withdrawal.ID]bool
 }
 
 // queue is one rail's part of a shift.
