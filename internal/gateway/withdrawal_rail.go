@@ -68,7 +68,7 @@ func (g *Gateway) DuePayouts(ctx context.Context) ([]DuePayout, error) {
 	}
 	due := make([]DuePayout, len(rows))
 	for i, row := range rows {
-		due[i] = DuePayout{withdrawal.ID(row.ID), row.Lane}
+		due[i] = DuePayout{withdrawal.ID(row.ID), row.Calls}
 	}
 	return due, nil
 }

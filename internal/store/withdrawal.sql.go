@@ -838,8 +838,8 @@ func (q *Queries) ListBalancesOf(ctx context.Context, merchantID int64) ([]ListB
 }
 
 const listDueWithdrawals = `-- name: ListDueWithdrawals :many
-SELECT d.id, CAST(d.lane AS text) AS lane FROM (
-  SELECT w.id, w.next_at, CASE WHEN w.state = 'created' THEN '' ELSE w.rail END AS lane,
+SELECT d.id, CAST(d.calls AS text) AS calls FROM (
+  SELECT w.id, w.next_at, CASE WHEN w.state = 'created' THEN '' ELSE w.rail END AS calls,
          row_number() OVER (PARTITION BY CASE WHEN w.state = 'created' THEN '' ELSE w.rail END ORDER BY w.next_at, w.id) AS place
   FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= CAST($1 AS bigint)
 ) d WHERE d.place <= CAST($2 AS bigint) ORDER BY d.next_at, d.id
@@ -851,8 +851,8 @@ type ListDueWithdrawalsParams struct {
 }
 
 type ListDueWithdrawalsRow struct {
-	ID   int64
-	Lane string
+	ID    int64
+	Calls string
 }
 
 // Those that a rail is to be told of or asked about, so many of each rail, and as many that wait for no rail but for the end
@@ -866,7 +866,7 @@ func (q *Queries) ListDueWithdrawals(ctx context.Context, arg ListDueWithdrawals
 	var items []ListDueWithdrawalsRow
 	for rows.Next() {
 		var i ListDueWithdrawalsRow
-		if err := rows.Scan(&i.ID, &i.Lane); err != nil {
+		if err := rows.Scan(&i.ID, &i.Calls); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

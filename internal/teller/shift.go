@@ -18,20 +18,20 @@ type shift struct {
 	ctx    context.Context // begins nothing more once it has ended
 	group  sync.WaitGroup  // of open slots
 
-	mu    sync.Mutex
-	lanes map[string]*lane // by rail
-	known map[withdrawal.ID]bool
+	mu     sync.Mutex
+	queues map[string]*queue // by rail
+	known  map[withdrawal.ID]bool
 }
 
-// lane is one rail's part of a shift.
-type lane struct {
+// queue is one rail's part of a shift.
+type queue struct {
 	waiting []withdrawal.ID
 	open    int  // slots at work
 	more    bool // the last look found as many as it may
 }
 
 func (t *Teller) newShift(ctx context.Context) *shift {
-	return &shift{teller: t, ctx: ctx, lanes: map[string]*lane{}, known: map[withdrawal.ID]bool{}}
+	return &shift{teller: t, ctx: ctx, queues: map[string]*queue{}, known: map[withdrawal.ID]bool{}}
 }
 
 // add takes what a look found and doesn't wait. What this shift has already, waiting or with a call under way, is left out.
@@ -40,10 +40,10 @@ func (s *shift) add(due []gateway.DuePayout) {
 	defer s.mu.Unlock()
 	found := map[string]int{}
 	for _, d := range due {
-		l := s.lanes[d.Rail]
+		l := s.queues[d.Rail]
 		if l == nil {
-			l = &lane{}
-			s.lanes[d.Rail] = l
+			l = &queue{}
+			s.queues[d.Rail] = l
 		}
 		found[d.Rail]++
 		if s.known[d.ID] || s.ctx.Err() != nil {
@@ -52,7 +52,7 @@ func (s *shift) add(due []gateway.DuePayout) {
 		s.known[d.ID] = true
 		l.waiting = append(l.waiting, d.ID)
 	}
-	for rail, l := range s.lanes {
+	for rail, l := range s.queues {
 		l.more = found[rail] >= gateway.MostDue
 		for l.open < railCalls && len(l.waiting) > 0 {
 			l.open++
@@ -63,14 +63,14 @@ func (s *shift) add(due []gateway.DuePayout) {
 }
 
 // take is the one that waits longest.
-func (l *lane) take() withdrawal.ID {
+func (l *queue) take() withdrawal.ID {
 	id := l.waiting[0]
 	l.waiting = l.waiting[1:]
 	return id
 }
 
 // work is one slot of a rail: it sees to one after another while any waits.
-func (s *shift) work(l *lane, id withdrawal.ID) {
+func (s *shift) work(l *queue, id withdrawal.ID) {
 	for again := true; again; {
 		err := s.teller.serve(s.ctx, id)
 		if err != nil && s.ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -86,7 +86,7 @@ func (s *shift) work(l *lane, id withdrawal.ID) {
 
 // next is what a slot sees to after done. Without any the slot is closed, and where no look has found all that is due there
 // is another at once; not after a fault, which may be everyone's.
-func (s *shift) next(l *lane, done withdrawal.ID, fault bool) (id withdrawal.ID, again bool) {
+func (s *shift) next(l *queue, done withdrawal.ID, fault bool) (id withdrawal.ID, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.known, done)

@@ -111,8 +111,8 @@ SELECT * FROM withdrawal WHERE merchant_id = sqlc.arg(merchant_id) AND id > sqlc
 -- name: ListDueWithdrawals :many
 -- Those that a rail is to be told of or asked about, so many of each rail, and as many that wait for no rail but for the end
 -- of a cool-off: a rail that is slow, with whatever backlog, takes no other's place. It costs what is due.
-SELECT d.id, CAST(d.lane AS text) AS lane FROM (
-  SELECT w.id, w.next_at, CASE WHEN w.state = 'created' THEN '' ELSE w.rail END AS lane,
+SELECT d.id, CAST(d.calls AS text) AS calls FROM (
+  SELECT w.id, w.next_at, CASE WHEN w.state = 'created' THEN '' ELSE w.rail END AS calls,
          row_number() OVER (PARTITION BY CASE WHEN w.state = 'created' THEN '' ELSE w.rail END ORDER BY w.next_at, w.id) AS place
   FROM withdrawal w WHERE w.next_at IS NOT NULL AND w.next_at <= CAST(sqlc.arg(now) AS bigint)
 ) d WHERE d.place <= CAST(sqlc.arg(rows) AS bigint) ORDER BY d.next_at, d.id;
