@@ -268,7 +268,7 @@ func TestAuditLogListsActs(t *testing.T) {
 				t.Errorf("row %d: %v", i, row)
 			}
 			at := began
-			if i > 1 {
+			if i > 2 {
 				at = d.clock.Now()
 			}
 			if row["at"] != moment(at.UnixMicro()) {
@@ -277,9 +277,9 @@ func TestAuditLogListsActs(t *testing.T) {
 			got = append(got, fmt.Sprintf("%v %v %v %v", row["actor"], row["act"], row["subject"], row["detail"]))
 		}
 		if want := []string{
-			"shell operator.added operator:asha.rao ", "shell operator.added operator:ravi ",
+			"shell:tester merchant.added merchant:shop ", "shell:tester operator.added operator:asha.rao ", "shell:tester operator.added operator:ravi ",
 			"operator:asha.rao adjustment.proposed adjustment:" + id + " topup shop 10.00 INR cheque \u202e17",
-			"operator:ravi adjustment.booked adjustment:" + id + " ", "shell operator.retired operator:ravi ",
+			"operator:ravi adjustment.booked adjustment:" + id + " ", "shell:tester operator.retired operator:ravi ",
 		}; !slices.Equal(got, want) {
 			t.Errorf("log:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
@@ -289,7 +289,7 @@ func TestAuditLogListsActs(t *testing.T) {
 		if page := d.list("audit", "log", "--after", "1", "--limit", "2"); len(page) != 2 || page[0]["seq"] != json.Number("2") || page[1]["seq"] != json.Number("3") {
 			t.Errorf("page: %v", page)
 		}
-		if page := d.list("audit", "log", "--after", "5"); len(page) != 0 {
+		if page := d.list("audit", "log", "--after", "6"); len(page) != 0 {
 			t.Errorf("behind the end: %v", page)
 		}
 		d.fails(exitUsage, "--limit: expected 1 to", "audit", "log", "--limit", "0")
@@ -302,17 +302,17 @@ func TestAuditLogIsVerified(t *testing.T) {
 		change string
 		bad    int
 	}{
-		"changed": {"UPDATE audit_log SET detail = 'topup shop 1.00 INR x' WHERE seq = 3", 3},
+		"changed": {"UPDATE audit_log SET detail = 'topup shop 1.00 INR x' WHERE seq = 4", 4},
 		"removed": {"DELETE FROM audit_log WHERE seq = 2", 2},
-		"cut off": {"DELETE FROM audit_log WHERE seq = 3", 3},
+		"cut off": {"DELETE FROM audit_log WHERE seq = 4", 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachDesk(t, func(t *testing.T, d *desk) {
 				d.asha.ok("ledger", "topup", "--merchant", "shop", "--amount", "10", "--reason", "x")
-				if got := d.json("audit", "verify"); got["rows"] != json.Number("3") || got["first_bad"] != json.Number("0") {
+				if got := d.json("audit", "verify"); got["rows"] != json.Number("4") || got["first_bad"] != json.Number("0") {
 					t.Errorf("verify: %v", got)
 				}
-				if text := d.ok("audit", "verify"); !strings.Contains(text, "3 rows are as they were written") {
+				if text := d.ok("audit", "verify"); !strings.Contains(text, "4 rows are as they were written") {
 					t.Errorf("verify: %s", text)
 				}
 				d.mutate(test.change)

@@ -78,7 +78,7 @@ func (g *Gateway) statePayout(ctx context.Context, by *Operator, account wallet.
 	case err != nil:
 		return result, fmt.Errorf("find withdrawal: %w", err)
 	}
-	actor := actorShell
+	actor := g.actor()
 	if by != nil {
 		actor = by.actor()
 	}
