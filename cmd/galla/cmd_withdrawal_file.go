@@ -72,6 +72,9 @@ func (a *app) withdrawalExport() *cobra.Command {
 		} else {
 			made, err = ad.ExportPayouts(c.Context(), by, name, most, pay)
 		}
+		if errors.Is(err, gateway.ErrUnknown) {
+			return fmt.Errorf("the file may be made or not: galla withdrawal batches shows it, and then galla withdrawal export --batch ID gets it. Don't make another one before (%w)", err)
+		}
 		if err != nil {
 			return err
 		}
@@ -110,7 +113,7 @@ func (a *app) giveFile(made gateway.PayoutBatch, output string, again bool) erro
 	if made.Payments == 0 {
 		doc.Name = ""
 		return a.print(doc, func(w io.Writer) {
-			fmt.Fprintf(w, "No approved withdrawal can go into a file of rail %s. No file was made.\n", made.Rail)
+			fmt.Fprintf(w, "No approved withdrawal can go into a file of rail %s. No file was made. Files that were made before: galla withdrawal batches\n", made.Rail)
 			writeLeftOut(w, doc.LeftOut)
 		})
 	}
@@ -276,7 +279,7 @@ func (a *app) importReport(ctx context.Context, ad *admin, by gateway.Operator, 
 	if err != nil {
 		return nil, err
 	}
-	file, size, sum, err := openReport(path)
+	file, size, sum, downloaded, err := openReport(path)
 	if err != nil {
 		return nil, err
 	}
@@ -296,9 +299,11 @@ func (a *app) importReport(ctx context.Context, ad *admin, by gateway.Operator, 
 		}
 	}
 	doc.Rows += len(rows)
-	take := func(row bankfile.Row) (gateway.ReportVerdict, error) { return ad.PreviewReport(ctx, name, sum, row) }
+	take := func(row bankfile.Row) (gateway.ReportVerdict, error) {
+		return ad.PreviewReport(ctx, name, sum, downloaded, row)
+	}
 	if !dryRun {
-		report, err := ad.OpenReport(ctx, by, name, filepath.Base(path), sum)
+		report, err := ad.OpenReport(ctx, by, name, filepath.Base(path), sum, downloaded)
 		if err != nil {
 			return nil, err
 		}
@@ -328,10 +333,14 @@ func (a *app) takeRows(ctx context.Context, rows []bankfile.Row, doc *reportDoc,
 	return nil
 }
 
-// openReport opens a report, and tells its size and its SHA-256.
-func openReport(path string) (file *os.File, size int64, sum [32]byte, err error) {
+// openReport opens a report, and tells its size, its SHA-256, and when it was written.
+func openReport(path string) (file *os.File, size int64, sum [32]byte, written time.Time, err error) {
 	if file, err = os.Open(path); err != nil {
-		return nil, 0, sum, usagef("%v", err)
+		return nil, 0, sum, written, usagef("%v", err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, sum, written, errors.Join(err, file.Close())
 	}
 	hash := sha256.New()
 	size, err = io.Copy(hash, io.LimitReader(file, bankfile.MaxFileBytes+1))
@@ -339,9 +348,9 @@ func openReport(path string) (file *os.File, size int64, sum [32]byte, err error
 		err = fmt.Errorf("%w: larger than %d bytes", bankfile.ErrFile, bankfile.MaxFileBytes)
 	}
 	if err != nil {
-		return nil, 0, sum, errors.Join(err, file.Close())
+		return nil, 0, sum, written, errors.Join(err, file.Close())
 	}
-	return file, size, [32]byte(hash.Sum(nil)), nil
+	return file, size, [32]byte(hash.Sum(nil)), info.ModTime(), nil
 }
 
 // discardedDoc is what discard prints.

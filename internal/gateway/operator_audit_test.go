@@ -14,6 +14,7 @@ import (
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/internal/testkit"
 	"github.com/galla-gateway/galla/internal/wallet"
+	"github.com/galla-gateway/galla/internal/withdrawal"
 )
 
 // logged is the audit log, a line each.
@@ -142,5 +143,43 @@ func TestDecisionsOnDepositsAreInTheAuditLog(t *testing.T) {
 			!strings.HasSuffix(got[0], " they called") {
 			t.Errorf("%v", got)
 		}
+	})
+}
+
+// What an operator said who has left since counts no more, be it an approval or a proposal.
+func TestWhoHasLeftCountsNoMore(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		maker, checker := w.fund("shop", 1000)
+		third := w.operator("third")
+		ctx := context.Background()
+		w.policy(shop, func(p *merchant.Policy) { p.Withdrawal.OneLimit = 1 })
+		id := w.take("w-1", 700)
+		approve := func(by Operator, want withdrawal.State) {
+			t.Helper()
+			if state, err := w.g.ApproveWithdrawal(ctx, by, id, ""); err != nil || state != want {
+				t.Errorf("%s, %v, want %s", state, err, want)
+			}
+		}
+		approve(maker, withdrawal.Created)
+		w.must(w.g.RetireOperator(ctx, "maker"))
+		approve(checker, withdrawal.Created)
+		approve(third, withdrawal.Approved)
+
+		if _, err := w.g.ClaimWithdrawal(ctx, checker, id, false); err != nil {
+			t.Fatal(err)
+		}
+		resolve := func(by Operator, want bool) {
+			t.Helper()
+			if done, err := w.g.ResolveWithdrawal(ctx, by, id, Resolution{Proof: "statement"}); err != nil || done != want {
+				t.Errorf("%t, %v, want %t", done, err, want)
+			}
+		}
+		fourth := w.operator("fourth")
+		resolve(third, false)
+		w.must(w.g.RetireOperator(ctx, "third"))
+		resolve(checker, false)
+		resolve(fourth, true)
+		w.wantClean()
 	})
 }

@@ -23,7 +23,8 @@ const (
 	// DefaultBatch is how many payouts go into one file when nobody says otherwise. They become submitted in one
 	// transaction, for which all other writers wait.
 	DefaultBatch = 1000
-	// mostLeftOut bounds the withdrawals that one export looks at and leaves out.
+	// exportPage is how many withdrawals are listed at once, mostLeftOut how many of those that are left out are told of.
+	exportPage  = 1000
 	mostLeftOut = 1000
 	// accountDigits bound what a debited account is.
 	fewestAccountDigits, mostAccountDigits = 9, 18
@@ -146,38 +147,61 @@ func (g *Gateway) ExportPayouts(ctx context.Context, by Operator, name string, m
 
 // exportable locks and returns the withdrawals that go into the file; made gets those that are left out.
 func (b *batch) exportable(name string, most int, t bankfile.Template, made *PayoutBatch) ([]store.Withdrawal, error) {
-	ids, err := b.q.ListApprovedOf(b.ctx, store.ListApprovedOfParams{Rail: name, Rows: int64(most + mostLeftOut)})
-	if err != nil {
-		return nil, fmt.Errorf("list approved withdrawals: %w", err)
-	}
 	var rows []store.Withdrawal
 	var items []payout.Instruction
-	for _, id := range ids {
-		row, err := b.q.LockWithdrawal(b.ctx, id)
+	for after := int64(0); ; {
+		ids, err := b.q.ListApprovedOf(b.ctx, store.ListApprovedOfParams{Rail: name, After: after, Rows: exportPage})
 		if err != nil {
-			return nil, fmt.Errorf("read withdrawal: %w", err)
+			return nil, fmt.Errorf("list approved withdrawals: %w", err)
 		}
-		if withdrawal.State(row.State) != withdrawal.Approved {
-			continue // it moved since it was listed
+		for _, id := range ids {
+			row, err := b.q.LockWithdrawal(b.ctx, id)
+			if err != nil {
+				return nil, fmt.Errorf("read withdrawal: %w", err)
+			}
+			if withdrawal.State(row.State) != withdrawal.Approved {
+				continue // it moved since it was listed
+			}
+			why, err := b.leftOut(&row, t)
+			if err != nil {
+				return nil, err
+			}
+			if why != "" {
+				if len(made.LeftOut) < mostLeftOut {
+					made.LeftOut = append(made.LeftOut, LeftOut{withdrawal.ID(id), why})
+				}
+				continue
+			}
+			if items = append(items, instructionOf(row)); t.Room(items) < len(items) {
+				return rows, nil
+			}
+			if rows = append(rows, row); len(rows) == most {
+				return rows, nil
+			}
 		}
-		why := b.onHold(&row)
-		if err := b.intact(&row); err != nil {
-			why = err.Error()
-		} else if err := t.Fits(instructionOf(row)); err != nil {
-			why = err.Error()
+		if len(ids) < exportPage {
+			return rows, nil
 		}
-		if why != "" {
-			made.LeftOut = append(made.LeftOut, LeftOut{withdrawal.ID(id), why})
-			continue
-		}
-		if items = append(items, instructionOf(row)); t.Room(items) < len(items) {
-			break
-		}
-		if rows = append(rows, row); len(rows) == most {
-			break
-		}
+		after = ids[len(ids)-1]
 	}
-	return rows, nil
+}
+
+// leftOut says why an approved withdrawal isn't paid by a file now, "" when it is.
+func (b *batch) leftOut(row *store.Withdrawal, t bankfile.Template) (why string, err error) {
+	enough, err := b.approvedEnough(row)
+	if err != nil {
+		return "", err
+	}
+	if err := b.intact(row); err != nil {
+		return err.Error(), nil
+	}
+	if err := t.Fits(instructionOf(*row)); err != nil {
+		return err.Error(), nil
+	}
+	if !enough {
+		return fmt.Sprintf("who approved it has left: galla withdrawal approve %d", row.ID), nil
+	}
+	return b.onHold(row), nil
 }
 
 // exportRows submits the withdrawals and stores their file.
@@ -222,7 +246,8 @@ func (b *batch) exportRows(by Operator, r Rail, t bankfile.Template, rows []stor
 	return b.audit(by.actor(), "payout_batch.exported", batchSubject(made.ID), fmt.Sprintf("%s %d %s %s", r.Name, made.Payments, made.Total, made.SHA256))
 }
 
-// ExportedPayouts gives a file out once more, with the bytes that it had. That is kept: who uploads it twice may pay twice.
+// ExportedPayouts gives a file out once more, with the bytes that it had, as long as nothing has become of any of its payments.
+// That is kept with each of them: who uploads a file twice may pay twice, and what then fails isn't certain for anybody but people.
 func (g *Gateway) ExportedPayouts(ctx context.Context, by Operator, id int64) (PayoutBatch, error) {
 	var made PayoutBatch
 	err := g.moveMoney(ctx, func(b *batch) error {
@@ -240,9 +265,48 @@ func (g *Gateway) ExportedPayouts(ctx context.Context, by Operator, id int64) (P
 		if sum := sha256.Sum256(row.File); !bytes.Equal(sum[:], row.Sha256) {
 			return fmt.Errorf("batch %d was changed after it was stored: its file isn't given out", id)
 		}
+		if err := b.noteGivenOut(by, row); err != nil {
+			return err
+		}
 		return b.audit(by.actor(), "payout_batch.exported_again", batchSubject(id), made.SHA256)
 	})
 	return made, err
+}
+
+// noteGivenOut keeps with each payment of a batch that its file was given out again, unless the file is of no use any more.
+func (b *batch) noteGivenOut(by Operator, batch store.PayoutBatch) error {
+	moved, err := b.q.CountBatchMoved(b.ctx, batch.ID)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at the payments of batch %d: %w", batch.ID, err)
+	case b.dir.Recovery:
+		return refuse(CodeConflict, "the installation is in recovery: nobody knows here what was paid since the backup")
+	case moved > 0:
+		return refuse(CodeConflict, "of batch %d %d payments have moved on since its file was made: it isn't given out any more, and mustn't be uploaded", batch.ID, moved)
+	}
+	open, err := b.q.ListBatchSubmitted(b.ctx, batch.ID)
+	if err != nil {
+		return fmt.Errorf("list payments of batch: %w", err)
+	}
+	for _, id := range open {
+		again := payout.Answer{Outcome: payout.Absent, Code: "given_out_again", Reason: "its file was given out once more"}
+		if err := b.keepAnswer(&store.Withdrawal{ID: id}, by.actor(), again); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// neverUploaded refuses to speak of a batch as never uploaded once its bank has said anything.
+func neverUploaded(ctx context.Context, q *store.Queries, id int64) error {
+	answered, err := q.CountBatchAnswered(ctx, id)
+	if err != nil {
+		return fmt.Errorf("count answers of batch: %w", err)
+	}
+	if answered > 0 {
+		return refuse(CodeConflict, "of %d payments of batch %d the bank has spoken: its file was uploaded. Resolve payments one by one", answered, id)
+	}
+	return nil
 }
 
 // DiscardBatch is a person's word that a file was never uploaded, payment by payment. As with every payout that may have
@@ -254,12 +318,8 @@ func (g *Gateway) DiscardBatch(ctx context.Context, by Operator, id int64, proof
 	} else if err != nil {
 		return 0, 0, fmt.Errorf("read batch: %w", err)
 	}
-	answered, err := q.CountBatchAnswered(ctx, id)
-	if err != nil {
-		return 0, 0, fmt.Errorf("count answers of batch: %w", err)
-	}
-	if answered > 0 {
-		return 0, 0, refuse(CodeConflict, "of %d payments of batch %d the bank has spoken: its file was uploaded. Resolve payments one by one", answered, id)
+	if err := neverUploaded(ctx, q, id); err != nil {
+		return 0, 0, err
 	}
 	open, err := q.ListBatchSubmitted(ctx, id)
 	if err != nil {
@@ -269,7 +329,7 @@ func (g *Gateway) DiscardBatch(ctx context.Context, by Operator, id int64, proof
 		return 0, 0, refuse(CodeConflict, "no payment of batch %d is open", id)
 	}
 	for _, w := range open {
-		done, err := g.ResolveWithdrawal(ctx, by, withdrawal.ID(w), Resolution{Proof: proof})
+		done, err := g.ResolveWithdrawal(ctx, by, withdrawal.ID(w), Resolution{Proof: proof, batch: id})
 		switch {
 		case err != nil:
 			return proposed, ended, fmt.Errorf("after %d of %d payments, say it again to go on: %w", proposed+ended, len(open), err)

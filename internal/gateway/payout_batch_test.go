@@ -134,7 +134,7 @@ func TestNoPayoutIsExportedTwice(t *testing.T) {
 }
 
 func TestExportLeavesOut(t *testing.T) {
-	fileWorld(t, func(w *world, by, _ Operator, ids []withdrawal.ID) {
+	fileWorld(t, func(w *world, by, other Operator, ids []withdrawal.ID) {
 		w.mutate("UPDATE withdrawal SET account_name = 'Somebody Else' WHERE id = 1")
 		made := w.export(by, DefaultBatch)
 		if made.Payments != 2 || len(made.LeftOut) != 1 || made.LeftOut[0].ID != ids[0] || !strings.Contains(made.LeftOut[0].Reason, "was changed") {
@@ -144,10 +144,17 @@ func TestExportLeavesOut(t *testing.T) {
 		w.mutate("UPDATE withdrawal SET account_name = 'Asha Rao' WHERE id = 1")
 		// Its approver has gone: nobody stands for it.
 		w.must(w.g.RetireOperator(context.Background(), "maker"))
-		if none := w.export(by, DefaultBatch); none.Payments != 0 || len(none.LeftOut) != 0 {
+		none := w.export(by, DefaultBatch)
+		if none.Payments != 0 || len(none.LeftOut) != 1 || !strings.Contains(none.LeftOut[0].Reason, "galla withdrawal approve 1") {
 			t.Errorf("%+v", none)
 		}
 		w.wantState(ids[0], withdrawal.Approved)
+		if _, err := w.g.ApproveWithdrawal(context.Background(), other, ids[0], ""); err != nil {
+			t.Fatal(err)
+		}
+		if made := w.export(by, DefaultBatch); made.Payments != 1 {
+			t.Errorf("%+v", made)
+		}
 	})
 }
 
@@ -204,6 +211,36 @@ func TestCheckBankFile(t *testing.T) {
 	if err := CheckBankFile(Rail{RailSettings: ok}); err != nil {
 		t.Error(err)
 	}
+}
+
+// A file is given out again only while nothing has become of its payments, and what then fails is certain for nobody.
+func TestFileIsGivenOutAgain(t *testing.T) {
+	fileWorld(t, func(w *world, by, _ Operator, ids []withdrawal.ID) {
+		made := w.export(by, DefaultBatch)
+		again := func() error {
+			_, err := w.g.ExportedPayouts(context.Background(), by, made.ID)
+			return err
+		}
+		w.must(again())
+		w.read(w.report(by, "one"), failedRow(ids[0], 100_00), ReportFailed)
+		w.clock.Advance(2 * certainAfter)
+		w.read(w.report(by, "two"), failedRow(ids[0], 100_00), ReportKnown)
+		w.wantState(ids[0], withdrawal.Failed)
+		w.refused(again(), CodeConflict, "mustn't be uploaded")
+	})
+}
+
+// One payment of a file that nobody may have uploaded yet isn't given back: it would still stand in the file.
+func TestPaymentOfAFileIsNotEndedAlone(t *testing.T) {
+	fileWorld(t, func(w *world, by, _ Operator, ids []withdrawal.ID) {
+		w.export(by, DefaultBatch)
+		_, err := w.g.ResolveWithdrawal(context.Background(), by, ids[0], Resolution{Proof: "it isn't on the statement"})
+		w.refused(err, CodeConflict, "is submitted")
+		w.clock.Advance(resolvableAfter)
+		if _, err := w.g.ResolveWithdrawal(context.Background(), by, ids[0], Resolution{Proof: "it isn't on the statement"}); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A file that was never uploaded: two people say so, and only while no bank has spoken.

@@ -17,6 +17,9 @@ import (
 	"github.com/galla-gateway/galla/money"
 )
 
+// sourceReport is what answers of reports are kept with, before the report's number. The queries know it.
+const sourceReport = "report:"
+
 // maxReportName is how much of a file's name is kept, in bytes.
 const maxReportName = 200
 
@@ -25,11 +28,12 @@ type PayoutReport struct {
 	ID       int64
 	Rail     string
 	Template bankfile.Template
-	Again    bool // the very same bytes were read before: they are no new word of the bank
+	At       time.Time // when it was downloaded, as far as anybody knows
+	Again    bool      // the very same bytes were read before: they are no new word of the bank
 }
 
 // source is who says what the report says.
-func (r PayoutReport) source() string { return "report:" + strconv.FormatInt(r.ID, 10) }
+func (r PayoutReport) source() string { return sourceReport + strconv.FormatInt(r.ID, 10) }
 
 // ReportTemplate is what reads the reports of a rail.
 func (g *Gateway) ReportTemplate(rail string) (bankfile.Template, error) {
@@ -37,9 +41,10 @@ func (g *Gateway) ReportTemplate(rail string) (bankfile.Template, error) {
 	return t, err
 }
 
-// OpenReport notes that a person reads a bank's file into the books, before any of its rows counts.
-func (g *Gateway) OpenReport(ctx context.Context, by Operator, rail, name string, sum [32]byte) (PayoutReport, error) {
-	report := PayoutReport{Rail: rail}
+// OpenReport notes that a person reads a bank's file into the books, before any of its rows counts. downloaded is when the file
+// was made on this machine: what it says was said then at the latest.
+func (g *Gateway) OpenReport(ctx context.Context, by Operator, rail, name string, sum [32]byte, downloaded time.Time) (PayoutReport, error) {
+	report := PayoutReport{Rail: rail, At: g.reportTime(downloaded)}
 	for len(name) > maxReportName || !utf8.ValidString(name) {
 		name = strings.ToValidUTF8(name[:min(len(name), maxReportName)], "")
 	}
@@ -69,6 +74,14 @@ func (g *Gateway) OpenReport(ctx context.Context, by Operator, rail, name string
 	return report, err
 }
 
+// reportTime is never in the future, whatever a file's time says.
+func (g *Gateway) reportTime(downloaded time.Time) time.Time {
+	if now := g.now(); downloaded.After(now) {
+		return now
+	}
+	return downloaded
+}
+
 // ReportResult is what a row of a report does.
 type ReportResult string
 
@@ -89,14 +102,16 @@ type ReportVerdict struct {
 	Withdrawal withdrawal.ID // 0 when it is foreign
 	Result     ReportResult
 	Reason     string // of a conflict
+	Held       bool   // it isn't paid by anything from now on: the bank says that it was, and nobody here told it
 }
 
 // reportFacts are what the verdict on a row depends on.
 type reportFacts struct {
-	Now   time.Time
-	Rail  string // of the report
-	Other int64  // withdrawal that has the row's UTR as its proof, 0 when none has
-	Again bool   // this very report said the same before
+	Said  time.Time // when the report was downloaded
+	Rail  string    // of the report
+	Other int64     // withdrawal that has the row's UTR as its proof, 0 when none has
+	Again bool      // this very report said the same before
+	Twice bool      // the bank may have been told twice: a no may be of the second time
 }
 
 // judgeReport decides what a row does to the withdrawal of its reference. It is pure.
@@ -111,12 +126,13 @@ func judgeReport(w *store.Withdrawal, r bankfile.Row, f reportFacts) ReportVerdi
 	switch {
 	case w.Rail != f.Rail:
 		return conflict("it is paid by rail %s", w.Rail)
-	case !w.SubmittedAt.Valid:
-		return conflict("it is %s and was in no file for the bank", state)
 	case r.Amount != amount:
 		return conflict("it is of %s, the bank's row of %s", amount, r.Amount)
 	case r.AccountTail != "" && !strings.HasSuffix(w.AccountNumber, r.AccountTail):
 		return conflict("it goes to another account than the bank's row")
+	case !w.SubmittedAt.Valid:
+		v.Held = outcome == payout.Paid && !state.Ended()
+		return conflict("it is %s and was in no file for the bank", state)
 	case f.Other != 0:
 		return conflict("the bank's number %s is the proof of withdrawal %d", r.Answer.UTR, f.Other)
 	case state == withdrawal.Refunded && outcome == payout.Paid:
@@ -141,7 +157,7 @@ func reportedResult(state withdrawal.State, outcome payout.Outcome, f reportFact
 		return ReportKnown
 	case outcome == payout.Failed && (state != withdrawal.Failed || !failedAt.Valid): // the bank had doubts since
 		return ReportFailed
-	case outcome == payout.Failed && f.Now.Sub(fromMicro(failedAt.Int64)) < certainAfter:
+	case outcome == payout.Failed && (f.Twice || f.Said.Sub(fromMicro(failedAt.Int64)) < certainAfter):
 		return ReportKnown
 	case outcome == payout.Failed:
 		return ReportRefunded
@@ -152,18 +168,18 @@ func reportedResult(state withdrawal.State, outcome payout.Outcome, f reportFact
 }
 
 // PreviewReport tells what a row of a rail's report would do, and stores nothing.
-func (g *Gateway) PreviewReport(ctx context.Context, rail string, sum [32]byte, r bankfile.Row) (ReportVerdict, error) {
+func (g *Gateway) PreviewReport(ctx context.Context, rail string, sum [32]byte, downloaded time.Time, r bankfile.Row) (ReportVerdict, error) {
 	q := g.store.Read()
 	row, v, err := findReported(ctx, q, r)
 	if err != nil || v.Result == ReportForeign {
 		return v, err
 	}
-	report := PayoutReport{Rail: rail}
+	report := PayoutReport{Rail: rail, At: g.reportTime(downloaded)}
 	report.ID, err = q.FindPayoutReport(ctx, store.FindPayoutReportParams{Rail: rail, Sha256: sum[:]})
 	if err != nil && !isNoRows(err) {
 		return v, fmt.Errorf("find report: %w", err)
 	}
-	f, err := factsOfReport(ctx, q, g.now(), report, &row, r)
+	f, err := factsOfReport(ctx, q, report, &row, r)
 	return judgeReport(&row, r, f), err
 }
 
@@ -182,8 +198,8 @@ func findReported(ctx context.Context, q *store.Queries, r bankfile.Row) (row st
 	return row, ReportVerdict{Withdrawal: withdrawal.ID(id)}, nil
 }
 
-func factsOfReport(ctx context.Context, q *store.Queries, now time.Time, report PayoutReport, row *store.Withdrawal, r bankfile.Row) (reportFacts, error) {
-	f := reportFacts{Now: now, Rail: report.Rail}
+func factsOfReport(ctx context.Context, q *store.Queries, report PayoutReport, row *store.Withdrawal, r bankfile.Row) (reportFacts, error) {
+	f := reportFacts{Said: report.At, Rail: report.Rail}
 	if r.Answer.UTR != "" {
 		other, err := q.FindUTR(ctx, store.FindUTRParams{Rail: report.Rail, Utr: r.Answer.UTR, ID: row.ID})
 		if err != nil && !isNoRows(err) {
@@ -197,7 +213,11 @@ func factsOfReport(ctx context.Context, q *store.Queries, now time.Time, report 
 	if err != nil {
 		return f, fmt.Errorf("count answers: %w", err)
 	}
-	f.Again = same > 0
+	told, err := q.GetTellings(ctx, row.ID)
+	if err != nil {
+		return f, fmt.Errorf("read answers: %w", err)
+	}
+	f.Again, f.Twice = same > 0, told.Twice == 1
 	return f, nil
 }
 
@@ -208,14 +228,14 @@ func (g *Gateway) RecordReport(ctx context.Context, report PayoutReport, r bankf
 		return v, err
 	}
 	err = g.actWithdrawal(ctx, withdrawal.ID(found.ID), func(b *batch, row *store.Withdrawal) error {
-		f, err := factsOfReport(b.ctx, b.q, b.now, report, row, r)
+		f, err := factsOfReport(b.ctx, b.q, report, row, r)
 		if err != nil {
 			return err
 		}
 		v = judgeReport(row, r, f)
 		a := r.Answer
 		switch {
-		case v.Result == ReportKnown:
+		case v.Result == ReportKnown, v.Held:
 			return b.keepAnswer(row, report.source(), a)
 		case v.Result == ReportConflict && !withdrawal.State(row.State).Ended():
 			a.Outcome, a.Reason, a.UTR = payout.Unknown, v.Reason, ""

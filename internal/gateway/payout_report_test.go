@@ -17,7 +17,12 @@ import (
 // report opens one with that content.
 func (w *world) report(by Operator, content string) PayoutReport {
 	w.t.Helper()
-	report, err := w.g.OpenReport(context.Background(), by, fileRail, content+".csv", sha256.Sum256([]byte(content)))
+	return w.reportOf(by, content, w.clock.Now())
+}
+
+func (w *world) reportOf(by Operator, content string, downloaded time.Time) PayoutReport {
+	w.t.Helper()
+	report, err := w.g.OpenReport(context.Background(), by, fileRail, content+".csv", sha256.Sum256([]byte(content)), downloaded)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -44,7 +49,7 @@ func (w *world) read(report PayoutReport, row bankfile.Row, want ReportResult) R
 	w.t.Helper()
 	before := w.count("SELECT count(*) FROM withdrawal_answer")
 	sum := w.sumOf(report)
-	preview, err := w.g.PreviewReport(context.Background(), fileRail, sum, row)
+	preview, err := w.g.PreviewReport(context.Background(), fileRail, sum, report.At, row)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -142,6 +147,39 @@ func TestReportDoubtsBeginTheHourAnew(t *testing.T) {
 	})
 }
 
+// A report says what was so when it was downloaded, however late it is read.
+func TestReportIsAsOldAsItsDownload(t *testing.T) {
+	fileWorld(t, func(w *world, by, _ Operator, ids []withdrawal.ID) {
+		w.export(by, DefaultBatch)
+		morning := w.clock.Now()
+		w.read(w.report(by, "one"), failedRow(ids[0], 100_00), ReportFailed)
+		w.clock.Advance(2 * certainAfter)
+		w.read(w.reportOf(by, "saved anew in another form", morning), failedRow(ids[0], 100_00), ReportKnown)
+		w.wantState(ids[0], withdrawal.Failed)
+		w.read(w.reportOf(by, "from tomorrow", w.clock.Now().Add(time.Hour)), failedRow(ids[0], 100_00), ReportRefunded)
+	})
+}
+
+// After a restore the bank's report may know more than the database: what it says was paid is paid by nothing again.
+func TestReportHoldsBack(t *testing.T) {
+	fileWorld(t, func(w *world, by, other Operator, ids []withdrawal.ID) {
+		v := w.read(w.report(by, "one"), paidRow(ids[0], 100_00, "412345678901"), ReportConflict)
+		if !v.Held || !strings.Contains(v.Reason, "in no file") {
+			t.Errorf("%+v", v)
+		}
+		made := w.export(by, DefaultBatch)
+		if made.Payments != 2 || len(made.LeftOut) != 1 || !strings.Contains(made.LeftOut[0].Reason, "the bank's report 1 shows that money left") {
+			t.Errorf("%+v", made)
+		}
+		for _, who := range []Operator{by, other} {
+			if _, err := w.g.ResolveWithdrawal(context.Background(), who, ids[0], Resolution{Paid: true, UTR: "412345678901", Proof: "the report"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.wantState(ids[0], withdrawal.Paid)
+	})
+}
+
 func TestReportConflicts(t *testing.T) {
 	fileWorld(t, func(w *world, by, _ Operator, ids []withdrawal.ID) {
 		report := w.report(by, "report")
@@ -180,6 +218,7 @@ func TestReportContradictsAnEnd(t *testing.T) {
 	fileWorld(t, func(w *world, by, other Operator, ids []withdrawal.ID) {
 		w.export(by, 2)
 		w.read(w.report(by, "one"), paidRow(ids[0], 100_00, "412345678901"), ReportPaid)
+		w.read(w.report(by, "words"), bankRow(ids[1], 200_00, payout.Answer{Outcome: payout.Unknown, Code: "???"}), ReportUnknown)
 		for _, who := range []Operator{by, other} {
 			if _, err := w.g.ResolveWithdrawal(context.Background(), who, ids[1], Resolution{Proof: "a letter"}); err != nil {
 				t.Fatal(err)

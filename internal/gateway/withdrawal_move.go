@@ -110,14 +110,15 @@ func (b *batch) onHold(row *store.Withdrawal) string {
 
 // approveIfEnough approves a withdrawal that has all the approvals that it needs, once nobody need wait.
 func (b *batch) approveIfEnough(row *store.Withdrawal, actor string) error {
-	if row.Approvals > 0 {
-		approvals, err := b.q.ListApprovals(b.ctx, row.ID)
-		if err != nil {
-			return fmt.Errorf("read approvals: %w", err)
-		}
-		if len(approvals) < int(row.Approvals) {
-			return nil
-		}
+	enough, err := b.approvedEnough(row)
+	switch {
+	case err != nil:
+		return err
+	case !enough && row.NextAt.Valid: // people said yes who may no longer: nothing is due until somebody else does
+		row.NextAt = sql.NullInt64{}
+		return b.saveWithdrawal(row, withdrawal.State(row.State))
+	case !enough:
+		return nil
 	}
 	automatic := !b.dir.byPeople(row.Rail)
 	if row.NotBefore > b.now.UnixMicro() { // of a cool-off; the teller comes back to it
@@ -126,6 +127,24 @@ func (b *batch) approveIfEnough(row *store.Withdrawal, actor string) error {
 	}
 	row.NextAt = sql.NullInt64{Int64: b.now.UnixMicro(), Valid: automatic}
 	return b.moveWithdrawal(row, withdrawal.Approved, actor, "")
+}
+
+// approvedEnough counts the people who said yes to just this and still may.
+func (b *batch) approvedEnough(row *store.Withdrawal) (bool, error) {
+	if row.Approvals == 0 {
+		return true, nil
+	}
+	approvals, err := b.q.ListApprovals(b.ctx, row.ID)
+	if err != nil {
+		return false, fmt.Errorf("read approvals: %w", err)
+	}
+	count := int16(0)
+	for _, a := range approvals {
+		if a.State == OperatorActive && a.InstructionHash == row.InstructionHash {
+			count++
+		}
+	}
+	return count >= row.Approvals, nil
 }
 
 // tellWithdrawal writes the postback of a withdrawal's end with its final bytes.

@@ -188,6 +188,8 @@ type Resolution struct {
 	Paid  bool
 	UTR   string // of a paid one
 	Proof string // where it can be seen: a statement, a letter, a ticket
+
+	batch int64 // whose file was never uploaded, 0 when a person speaks of one withdrawal
 }
 
 // ResolveWithdrawal ends a withdrawal of which the bank gives no certain word: what one person says, another one confirms by
@@ -213,12 +215,17 @@ func (g *Gateway) ResolveWithdrawal(ctx context.Context, by Operator, id withdra
 
 func (b *batch) resolveWithdrawal(by Operator, row *store.Withdrawal, r Resolution) (done bool, err error) {
 	state := withdrawal.State(row.State)
-	byHand := b.dir.byPeople(row.Rail) || b.now.Sub(fromMicro(row.SubmittedAt.Int64)) >= resolvableAfter
+	// Of a file that people carry one payment isn't ended as failed while nobody knows: it would still stand in the file.
+	byHand := row.Rail == merchant.RailManual || b.dir.byPeople(row.Rail) && (r.Paid || r.batch != 0) || b.now.Sub(fromMicro(row.SubmittedAt.Int64)) >= resolvableAfter
 	switch {
 	case state == withdrawal.Approved && r.Paid && b.seenPaid(row) != "":
 		// No bank was told, but a statement shows it: only people can end it as what it is.
 	case state != withdrawal.Unknown && state != withdrawal.Failed && (state != withdrawal.Submitted || !byHand):
 		return false, refuse(CodeConflict, "withdrawal %d is %s: people resolve what is unknown or failed, what was begun by hand, and what a bank is busy with for %v", row.ID, state, resolvableAfter)
+	case r.batch != 0:
+		if err := neverUploaded(b.ctx, b.q, r.batch); err != nil {
+			return false, err
+		}
 	case !r.Paid && row.Lease != 0 && row.NextAt.Int64 > b.now.UnixMicro():
 		return false, refuse(CodeConflict, "withdrawal %d: its bank is being asked at this moment. Say it again in two minutes", row.ID)
 	}
@@ -228,7 +235,7 @@ func (b *batch) resolveWithdrawal(by Operator, row *store.Withdrawal, r Resoluti
 	}
 	known, err := b.q.GetResolution(b.ctx, row.ID)
 	switch {
-	case err == nil && known.Outcome == string(outcome) && known.Utr == r.UTR && known.ProposedBy != by.ID:
+	case err == nil && known.Outcome == string(outcome) && known.Utr == r.UTR && known.ProposedBy != by.ID && known.State == OperatorActive:
 		return true, b.confirmResolution(by, row, r)
 	case err != nil && !isNoRows(err):
 		return false, fmt.Errorf("read resolution: %w", err)

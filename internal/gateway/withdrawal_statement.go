@@ -173,7 +173,7 @@ func statedStatus(said payout.Outcome, before, after withdrawal.State) (StatedSt
 	return StatedConflict, "the bank's number on the statement is the proof of another withdrawal"
 }
 
-// seenPaid says why a bank mustn't be told of a withdrawal because of a statement, "" when none shows that it left already.
+// seenPaid says why a bank mustn't be told of a withdrawal because of a bank's file, "" when none shows that it left already.
 func (b *batch) seenPaid(row *store.Withdrawal) string {
 	said, err := b.q.GetStatedOutcome(b.ctx, row.ID)
 	switch {
@@ -182,5 +182,9 @@ func (b *batch) seenPaid(row *store.Withdrawal) string {
 	case err != nil:
 		return fmt.Sprintf("what statements say of it can't be read: %v", err)
 	}
-	return "a " + strings.Replace(said.Source, ":", " of account ", 1) + " shows that money left for it; two people end it by galla withdrawal resolve, or it is refused"
+	file := "a " + strings.Replace(said.Source, ":", " of account ", 1)
+	if number, ok := strings.CutPrefix(said.Source, sourceReport); ok {
+		file = "the bank's report " + number
+	}
+	return file + " shows that money left for it; two people end it by galla withdrawal resolve, or it is refused"
 }

@@ -30,12 +30,25 @@ func (q *Queries) CountAnswersOf(ctx context.Context, arg CountAnswersOfParams) 
 
 const countBatchAnswered = `-- name: CountBatchAnswered :one
 SELECT count(*) FROM payout_batch_item i
-WHERE i.batch_id = $1 AND EXISTS (SELECT 1 FROM withdrawal_answer a WHERE a.withdrawal_id = i.withdrawal_id)
+WHERE i.batch_id = $1 AND EXISTS (SELECT 1 FROM withdrawal_answer a WHERE a.withdrawal_id = i.withdrawal_id AND a.outcome <> 'absent')
 `
 
-// Of how many of a batch's payouts anybody has said something.
+// Of how many of a batch's payouts anybody has said something; that its file was given out again isn't a word of the bank.
 func (q *Queries) CountBatchAnswered(ctx context.Context, batchID int64) (int64, error) {
 	row := q.db.QueryRowContext(ctx, countBatchAnswered, batchID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countBatchMoved = `-- name: CountBatchMoved :one
+SELECT count(*) FROM payout_batch_item i JOIN withdrawal w ON w.id = i.withdrawal_id
+WHERE i.batch_id = $1 AND w.state <> 'submitted'
+`
+
+// How many of a batch's payouts aren't what they were when the file was made.
+func (q *Queries) CountBatchMoved(ctx context.Context, batchID int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countBatchMoved, batchID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -173,10 +186,6 @@ const listApprovedOf = `-- name: ListApprovedOf :many
 
 SELECT w.id FROM withdrawal w
 WHERE w.state = 'approved' AND w.rail = $1 AND w.id > $2
-  AND w.approvals <= (
-    SELECT count(*) FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
-    WHERE a.withdrawal_id = w.id AND a.instruction_hash = w.instruction_hash AND o.state = 'active'
-  )
 ORDER BY w.id LIMIT CAST($3 AS bigint)
 `
 
@@ -187,7 +196,7 @@ type ListApprovedOfParams struct {
 }
 
 // Payouts that people carry to a bank as a file, and what the bank's files say of them.
-// Those that wait for a rail, with all approvals by people who may still give them.
+// Those that wait for a rail.
 func (q *Queries) ListApprovedOf(ctx context.Context, arg ListApprovedOfParams) ([]int64, error) {
 	rows, err := q.db.QueryContext(ctx, listApprovedOf, arg.Rail, arg.After, arg.Rows)
 	if err != nil {

@@ -343,14 +343,3 @@ type WithdrawalAnswer struct {
 	Reason       string
 	Raw          []byte
 }
-
-type WithdrawalResolution struct {
-	WithdrawalID int64
-	Outcome      string
-	Utr          string
-	Proof        string
-	ProposedBy   int64
-	ProposedAt   int64
-	ConfirmedBy  sql.NullInt64
-	ConfirmedAt  sql.NullInt64
-}

@@ -12,7 +12,8 @@ import (
 const getStatedOutcome = `-- name: GetStatedOutcome :one
 
 SELECT outcome, source FROM withdrawal_answer
-WHERE withdrawal_id = $1 AND substr(source, 1, 10) = 'statement:' ORDER BY number DESC LIMIT 1
+WHERE withdrawal_id = $1 AND (substr(source, 1, 10) = 'statement:' OR substr(source, 1, 7) = 'report:' AND outcome IN ('paid', 'failed'))
+ORDER BY number DESC LIMIT 1
 `
 
 type GetStatedOutcomeRow struct {
@@ -20,8 +21,9 @@ type GetStatedOutcomeRow struct {
 	Source  string
 }
 
-// What bank statements said of withdrawals; the source of such an answer is "statement:" and the receiving account.
-// The last word of a statement on a withdrawal.
+// What banks' files said of withdrawals; the source of such an answer is "statement:" and the receiving account, or "report:" and
+// the number of the report.
+// The last word of a bank's file on a withdrawal.
 func (q *Queries) GetStatedOutcome(ctx context.Context, withdrawalID int64) (GetStatedOutcomeRow, error) {
 	row := q.db.QueryRowContext(ctx, getStatedOutcome, withdrawalID)
 	var i GetStatedOutcomeRow

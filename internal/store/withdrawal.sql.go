@@ -12,7 +12,9 @@ import (
 
 const confirmResolution = `-- name: ConfirmResolution :execrows
 UPDATE withdrawal_resolution SET confirmed_by = $1, confirmed_at = $2
-WHERE withdrawal_id = $3 AND confirmed_by IS NULL AND proposed_by <> $1
+WHERE withdrawal_resolution.withdrawal_id = $3 AND withdrawal_resolution.confirmed_by IS NULL
+  AND withdrawal_resolution.proposed_by <> $1
+  AND EXISTS (SELECT 1 FROM operator o WHERE o.id = withdrawal_resolution.proposed_by AND o.state = 'active')
 `
 
 type ConfirmResolutionParams struct {
@@ -276,12 +278,24 @@ func (q *Queries) GetPayeeSince(ctx context.Context, arg GetPayeeSinceParams) (i
 }
 
 const getResolution = `-- name: GetResolution :one
-SELECT withdrawal_id, outcome, utr, proof, proposed_by, proposed_at, confirmed_by, confirmed_at FROM withdrawal_resolution WHERE withdrawal_id = $1
+SELECT r.withdrawal_id, r.outcome, r.utr, r.proof, r.proposed_by, r.proposed_at, r.confirmed_by, r.confirmed_at, o.state FROM withdrawal_resolution r JOIN operator o ON o.id = r.proposed_by WHERE r.withdrawal_id = $1
 `
 
-func (q *Queries) GetResolution(ctx context.Context, withdrawalID int64) (WithdrawalResolution, error) {
+type GetResolutionRow struct {
+	WithdrawalID int64
+	Outcome      string
+	Utr          string
+	Proof        string
+	ProposedBy   int64
+	ProposedAt   int64
+	ConfirmedBy  sql.NullInt64
+	ConfirmedAt  sql.NullInt64
+	State        string
+}
+
+func (q *Queries) GetResolution(ctx context.Context, withdrawalID int64) (GetResolutionRow, error) {
 	row := q.db.QueryRowContext(ctx, getResolution, withdrawalID)
-	var i WithdrawalResolution
+	var i GetResolutionRow
 	err := row.Scan(
 		&i.WithdrawalID,
 		&i.Outcome,
@@ -291,6 +305,7 @@ func (q *Queries) GetResolution(ctx context.Context, withdrawalID int64) (Withdr
 		&i.ProposedAt,
 		&i.ConfirmedBy,
 		&i.ConfirmedAt,
+		&i.State,
 	)
 	return i, err
 }
@@ -718,7 +733,7 @@ func (q *Queries) ListAnswers(ctx context.Context, withdrawalID int64) ([]Withdr
 }
 
 const listApprovals = `-- name: ListApprovals :many
-SELECT a.withdrawal_id, a.operator_id, a.instruction_hash, a.created_by, a.at, o.name FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
+SELECT a.withdrawal_id, a.operator_id, a.instruction_hash, a.created_by, a.at, o.name, o.state FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
 WHERE a.withdrawal_id = $1 ORDER BY a.at, a.operator_id
 `
 
@@ -729,6 +744,7 @@ type ListApprovalsRow struct {
 	CreatedBy       int64
 	At              int64
 	Name            string
+	State           string
 }
 
 func (q *Queries) ListApprovals(ctx context.Context, withdrawalID int64) ([]ListApprovalsRow, error) {
@@ -747,6 +763,7 @@ func (q *Queries) ListApprovals(ctx context.Context, withdrawalID int64) ([]List
 			&i.CreatedBy,
 			&i.At,
 			&i.Name,
+			&i.State,
 		); err != nil {
 			return nil, err
 		}

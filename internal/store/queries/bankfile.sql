@@ -1,13 +1,9 @@
 -- Payouts that people carry to a bank as a file, and what the bank's files say of them.
 
 -- name: ListApprovedOf :many
--- Those that wait for a rail, with all approvals by people who may still give them.
+-- Those that wait for a rail.
 SELECT w.id FROM withdrawal w
 WHERE w.state = 'approved' AND w.rail = sqlc.arg(rail) AND w.id > sqlc.arg(after)
-  AND w.approvals <= (
-    SELECT count(*) FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
-    WHERE a.withdrawal_id = w.id AND a.instruction_hash = w.instruction_hash AND o.state = 'active'
-  )
 ORDER BY w.id LIMIT CAST(sqlc.arg(rows) AS bigint);
 
 -- name: InsertPayoutBatch :exec
@@ -37,9 +33,14 @@ SELECT i.withdrawal_id FROM payout_batch_item i JOIN withdrawal w ON w.id = i.wi
 WHERE i.batch_id = sqlc.arg(batch_id) AND w.state = 'submitted' ORDER BY i.place;
 
 -- name: CountBatchAnswered :one
--- Of how many of a batch's payouts anybody has said something.
+-- Of how many of a batch's payouts anybody has said something; that its file was given out again isn't a word of the bank.
 SELECT count(*) FROM payout_batch_item i
-WHERE i.batch_id = sqlc.arg(batch_id) AND EXISTS (SELECT 1 FROM withdrawal_answer a WHERE a.withdrawal_id = i.withdrawal_id);
+WHERE i.batch_id = sqlc.arg(batch_id) AND EXISTS (SELECT 1 FROM withdrawal_answer a WHERE a.withdrawal_id = i.withdrawal_id AND a.outcome <> 'absent');
+
+-- name: CountBatchMoved :one
+-- How many of a batch's payouts aren't what they were when the file was made.
+SELECT count(*) FROM payout_batch_item i JOIN withdrawal w ON w.id = i.withdrawal_id
+WHERE i.batch_id = sqlc.arg(batch_id) AND w.state <> 'submitted';
 
 -- name: FindPayoutReport :one
 SELECT id FROM payout_report WHERE rail = sqlc.arg(rail) AND sha256 = sqlc.arg(sha256);

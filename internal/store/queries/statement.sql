@@ -1,9 +1,11 @@
--- What bank statements said of withdrawals; the source of such an answer is "statement:" and the receiving account.
+-- What banks' files said of withdrawals; the source of such an answer is "statement:" and the receiving account, or "report:" and
+-- the number of the report.
 
 -- name: GetStatedOutcome :one
--- The last word of a statement on a withdrawal.
+-- The last word of a bank's file on a withdrawal.
 SELECT outcome, source FROM withdrawal_answer
-WHERE withdrawal_id = sqlc.arg(withdrawal_id) AND substr(source, 1, 10) = 'statement:' ORDER BY number DESC LIMIT 1;
+WHERE withdrawal_id = sqlc.arg(withdrawal_id) AND (substr(source, 1, 10) = 'statement:' OR substr(source, 1, 7) = 'report:' AND outcome IN ('paid', 'failed'))
+ORDER BY number DESC LIMIT 1;
 
 -- name: GetTellings :one
 -- Whether a statement showed how a withdrawal's money came back, and whether a rail may have been told of it twice.

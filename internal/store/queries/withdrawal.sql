@@ -79,7 +79,7 @@ VALUES (sqlc.arg(withdrawal_id), sqlc.arg(operator_id), sqlc.arg(instruction_has
 ON CONFLICT (withdrawal_id, operator_id) DO NOTHING;
 
 -- name: ListApprovals :many
-SELECT a.*, o.name FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
+SELECT a.*, o.name, o.state FROM withdrawal_approval a JOIN operator o ON o.id = a.operator_id
 WHERE a.withdrawal_id = sqlc.arg(withdrawal_id) ORDER BY a.at, a.operator_id;
 
 -- name: RepeatAnswer :execrows
@@ -135,10 +135,12 @@ DELETE FROM withdrawal_resolution WHERE withdrawal_id = sqlc.arg(withdrawal_id) 
 
 -- name: ConfirmResolution :execrows
 UPDATE withdrawal_resolution SET confirmed_by = sqlc.arg(confirmed_by), confirmed_at = sqlc.arg(confirmed_at)
-WHERE withdrawal_id = sqlc.arg(withdrawal_id) AND confirmed_by IS NULL AND proposed_by <> sqlc.arg(confirmed_by);
+WHERE withdrawal_resolution.withdrawal_id = sqlc.arg(withdrawal_id) AND withdrawal_resolution.confirmed_by IS NULL
+  AND withdrawal_resolution.proposed_by <> sqlc.arg(confirmed_by)
+  AND EXISTS (SELECT 1 FROM operator o WHERE o.id = withdrawal_resolution.proposed_by AND o.state = 'active');
 
 -- name: GetResolution :one
-SELECT * FROM withdrawal_resolution WHERE withdrawal_id = sqlc.arg(withdrawal_id);
+SELECT r.*, o.state FROM withdrawal_resolution r JOIN operator o ON o.id = r.proposed_by WHERE r.withdrawal_id = sqlc.arg(withdrawal_id);
 
 -- name: InsertOperator :exec
 INSERT INTO operator (id, name, key_hash, state, created_at)
