@@ -149,6 +149,7 @@ func (g *Gateway) ExportPayouts(ctx context.Context, by Operator, name string, m
 func (b *batch) exportable(name string, most int, t bankfile.Template, made *PayoutBatch) ([]store.Withdrawal, error) {
 	var rows []store.Withdrawal
 	var items []payout.Instruction
+	most = min(most, t.Upload.MaxRows)
 	for after := int64(0); ; {
 		ids, err := b.q.ListApprovedOf(b.ctx, store.ListApprovedOfParams{Rail: name, After: after, Rows: exportPage})
 		if err != nil {
@@ -172,15 +173,13 @@ func (b *batch) exportable(name string, most int, t bankfile.Template, made *Pay
 				}
 				continue
 			}
-			if items = append(items, instructionOf(row)); t.Room(items) < len(items) {
-				return rows, nil
-			}
-			if rows = append(rows, row); len(rows) == most {
-				return rows, nil
+			rows, items = append(rows, row), append(items, instructionOf(row))
+			if len(rows) == most {
+				return rows[:t.Room(items)], nil
 			}
 		}
 		if len(ids) < exportPage {
-			return rows, nil
+			return rows[:t.Room(items)], nil
 		}
 		after = ids[len(ids)-1]
 	}
