@@ -74,7 +74,7 @@ func (s *statedRows) take(row statement.Row, item gateway.EvidenceItem, kind row
 	if s.rows++; s.rows > s.limit {
 		return false, fmt.Errorf("more than %d rows have a withdrawal's reference: import the statement in parts, without parting a payment from its return", s.limit)
 	}
-	entry := entryOf(row, len(references))
+	entry := row.PayoutEntry(len(references))
 	for _, reference := range references {
 		at, known := s.position[reference]
 		if !known {
@@ -88,23 +88,6 @@ func (s *statedRows) take(row statement.Row, item gateway.EvidenceItem, kind row
 		s.waiting = append(s.waiting, waitingRow{item, row, references})
 	}
 	return waits, nil
-}
-
-// entryOf is a row as it tells of a payout. It is pure.
-func entryOf(row statement.Row, references int) payout.Entry {
-	e := payout.Entry{
-		Amount: row.Amount, Number: row.Number, Placed: row.Placed, At: row.OccurredAt, Given: row.GivenTime, Raw: []byte(row.Raw),
-	}
-	switch {
-	case references > 1: // of which of them it is can't be told
-	case row.Direction == statement.Debit && !row.Reversal:
-		e.Way = payout.Out
-	case row.Direction == statement.Credit && row.Reversal:
-		e.Way = payout.Back
-	case row.Direction == statement.Credit:
-		e.Way = payout.In
-	}
-	return e
 }
 
 // settle tells the gateway what the whole statement says of withdrawals, and then what the rows that waited for that are

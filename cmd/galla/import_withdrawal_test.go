@@ -188,7 +188,7 @@ func TestEntryOf(t *testing.T) {
 		{statement.Row{Direction: statement.Credit, Outcome: statement.Credit}, 1, payout.In},
 		{statement.Row{}, 1, payout.Unclear},
 	} {
-		if got := entryOf(c.row, c.references); got.Way != c.want {
+		if got := c.row.PayoutEntry(c.references); got.Way != c.want {
 			t.Errorf("%+v: %d, want %d", c.row, got.Way, c.want)
 		}
 	}

@@ -38,10 +38,9 @@ func (p *play) statement(ctx context.Context, id withdrawal.ID) error {
 		if err != nil {
 			return err
 		}
-		for _, found := range payout.References(row.Narration) {
-			stated := gateway.StatedPayout{Reference: found, Entries: []payout.Entry{{
-				Way: payout.Out, Amount: row.Amount, Number: row.Number, Placed: row.Placed, At: row.OccurredAt, Given: row.GivenTime, Raw: []byte(row.Raw),
-			}}}
+		references := payout.References(row.Narration)
+		for _, found := range references {
+			stated := gateway.StatedPayout{Reference: found, Entries: []payout.Entry{row.PayoutEntry(len(references))}}
 			results, err := p.instance.Gateway.StatePayouts(ctx, nil, wallet.AccountID, []gateway.StatedPayout{stated}, false)
 			if err != nil {
 				return err
