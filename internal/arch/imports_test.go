@@ -23,12 +23,14 @@ const module = "github.com/galla-gateway/galla"
 // A package whose name ends in /... stands for itself and all below it. Tests of a package may import every layer below
 // its own line, and testkit. A package that isn't here fails the test: decide where it belongs and write it down.
 const picture = `
-test:    test/... -> test cmd demo instance bench sim console edge web lane teller gateway sender rail store rule fact keyring config galla money testkit
-tools:   scripts/... internal/arch -> fact testkit
+test:    test/... -> test cmd simulator torture proof oracle demo instance bench sim console edge web lane teller gateway sender rail store rule fact keyring config galla money testkit
+tools:   scripts/... internal/arch -> proof fact testkit
 example: docs/examples/go/... -> galla money
-cmd:     cmd/galla/... -> demo instance bench sim console edge web lane teller gateway sender rail store rule fact keyring config galla money
+cmd:     cmd/galla/... -> simulator torture proof oracle demo instance bench sim console edge web lane teller gateway sender rail store rule fact keyring config galla money
+simulator: internal/simulator -> oracle sim teller gateway sender rail store rule fact keyring galla money
+torture: internal/torture/... -> oracle proof sim gateway store fact keyring galla money
 demo:    internal/demo -> instance sim edge web lane teller gateway sender rail store rule fact keyring galla money
-instance: internal/instance -> edge web lane teller gateway sender rail store rule fact keyring galla money
+instance: internal/instance -> oracle edge web lane teller gateway sender rail store rule fact keyring galla money
 bench:   internal/bench -> sim edge web lane teller gateway sender rail store rule fact keyring galla money
 console: internal/console -> web gateway store rule fact galla money
 edge:    internal/api internal/window -> web gateway rule fact keyring galla money
@@ -38,6 +40,8 @@ teller:  internal/teller -> gateway rail rule fact galla money
 sim:     internal/sim -> gateway rule fact galla money
 gateway: internal/gateway -> store rule fact keyring galla money
 sender:  internal/sender -> galla
+oracle:  internal/oracle ->
+proof:   internal/proof ->
 rail:    internal/rail/... -> rail fact galla money
 store:   internal/store -> rule fact keyring galla money
 rule:    internal/deposit internal/ledger internal/postback internal/withdrawal -> fact galla money
