@@ -1,0 +1,229 @@
+package bench
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/store"
+)
+
+// Names of measures.
+const (
+	measureRate     = "activations"
+	measureP50      = "activation p50"
+	measureP99      = "activation p99"
+	measureEvidence = "evidence"
+	readTransfer    = "transfer by id"
+	readBalance     = "balance"
+)
+
+const (
+	// readsEach is how many reads of a kind a turn has.
+	readsEach = 300
+	// leastStock is how much evidence a turn stores at least, for its rate.
+	leastStock = 1000
+)
+
+// turnOf is what one database did in one turn, by name.
+type turnOf map[string]float64
+
+// units of the measures that aren't microseconds of a read.
+var growUnits = map[string]string{measureRate: "per second", measureEvidence: "per second", measureP50: "ms", measureP99: "ms"}
+
+// compare gives both databases their turns, alternately first.
+func (g *growth) compare(ctx context.Context, base, grown *grownSide, size int64) ([]Compared, error) {
+	sides := []*grownSide{base, grown}
+	turns := map[*grownSide][]turnOf{}
+	for _, s := range sides {
+		if _, _, err := s.activate(ctx, growWarmUp, warmUpStock); err != nil {
+			return nil, err
+		}
+	}
+	for i := range g.opts.Rounds {
+		g.plan.measuring(g.opts, size, i)
+		for _, s := range sides {
+			t, err := s.turn(ctx, g.opts.Slice, turns[s])
+			if err != nil {
+				return nil, err
+			}
+			turns[s] = append(turns[s], t)
+		}
+		slices.Reverse(sides)
+	}
+	return comparedOf(turns[base], turns[grown]), nil
+}
+
+func comparedOf(base, grown []turnOf) []Compared {
+	names := []string{measureRate, measureP50, measureP99, measureEvidence}
+	for _, p := range probes {
+		names = append(names, p.name)
+	}
+	list := make([]Compared, len(names))
+	for i, name := range names {
+		var small, large, ratios []float64
+		for r := range base {
+			small, large = append(small, base[r][name]), append(large, grown[r][name])
+			ratios = append(ratios, grown[r][name]/base[r][name])
+		}
+		unit := growUnits[name]
+		if unit == "" {
+			unit = "µs"
+		}
+		list[i] = Compared{name, unit, round(median(small), 3), round(median(large), 3), round(median(ratios), 3)}
+	}
+	return list
+}
+
+// activate stocks evidence and activates for the time.
+func (s *grownSide) activate(ctx context.Context, length time.Duration, units int64) (evidence, activations *measure, err error) {
+	s.engine.observed = measure{}
+	if err := s.engine.observe(ctx, max(units-s.stock.left(), leastStock)); err != nil {
+		return nil, nil, err
+	}
+	s.stock.stock = s.engine.seen
+	stocked := s.engine.observed
+	runtime.GC()
+	workers, disconnect, err := s.workers()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer disconnect()
+	result := closedLoop(ctx, length, workers, s.stock)
+	return &stocked, result, firstError(result.first, ctx.Err())
+}
+
+func (s *grownSide) workers() ([]worker, func(), error) {
+	if s.inProcess {
+		callers := make([]worker, callersInProcess)
+		for i := range callers {
+			callers[i] = func(first int64) (int64, error) { return s.engine.activate(context.Background(), first) }
+		}
+		return callers, func() {}, nil
+	}
+	tokens := make([]string, len(s.engine.merchants))
+	for i := range tokens {
+		tokens[i] = s.engine.merchants[i].secret.Reveal()
+	}
+	return activators(s.server, s.clients, tokens, appendScatteredOrder)
+}
+
+// turn measures everything once. before are the turns of this database so far: they tell how much it will need.
+func (s *grownSide) turn(ctx context.Context, length time.Duration, before []turnOf) (turnOf, error) {
+	units := int64(warmUpStock * length.Seconds() * 2)
+	if n := len(before); n > 0 {
+		units = int64(before[n-1][measureRate]*length.Seconds()*1.4) + warmUpStock/6
+	}
+	evidence, activations, err := s.activate(ctx, length, units)
+	if err != nil {
+		return nil, err
+	}
+	p50, _, p99 := activations.percentiles()
+	t := turnOf{measureRate: activations.perSecond(), measureP50: p50, measureP99: p99, measureEvidence: evidence.perSecond()}
+	for _, p := range probes {
+		var took histogram
+		for range readsEach {
+			one := s.history.pick()
+			begin := time.Now()
+			if err := p.read(ctx, s.engine.store.Read(), one); err != nil {
+				return nil, fmt.Errorf("%s: %w", p.name, err)
+			}
+			took.add(time.Since(begin))
+		}
+		t[p.name] = float64(took.percentile(500).Nanoseconds()) / 1000
+	}
+	return t, nil
+}
+
+// picked is some deposit of the past.
+type picked struct {
+	reference, transfer, claim, position int64
+	number, order                        string
+	owner                                owner
+}
+
+// pick chooses one at random.
+func (h *history) pick() picked {
+	n := rand.Int64N(h.stored()) + 1
+	var p part
+	for _, p = range h.parts {
+		if n <= p.first+p.count {
+			break
+		}
+	}
+	k := n - p.first
+	o := h.owners[n%int64(len(h.owners))]
+	return picked{
+		reference: p.reference + k, transfer: p.transfer + k, claim: p.claim + k, owner: o, position: n / int64(len(h.owners)),
+		number: string(appendNumber(nil, forActivation, historyUnits+n)), order: string(appendScatteredOrder(nil, historyUnits+n)),
+	}
+}
+
+// pageRows is a page of a list.
+const pageRows = 50
+
+// probe is a read that people or merchants wait for.
+type probe struct {
+	name string
+	read func(ctx context.Context, q *store.Queries, one picked) error
+}
+
+// numberRow is what FindReferences is asked for.
+type numberRow struct {
+	Rail   int64  `json:"rail"`
+	Number string `json:"number"`
+}
+
+var probes = []probe{
+	{readTransfer, func(ctx context.Context, q *store.Queries, one picked) error {
+		_, err := q.GetTransfer(ctx, one.transfer)
+		return err
+	}},
+	{readBalance, func(ctx context.Context, q *store.Queries, one picked) error {
+		_, err := q.ListBalancesOf(ctx, one.owner.merchant)
+		return err
+	}},
+	{"search by number", func(ctx context.Context, q *store.Queries, one picked) error {
+		found, err := q.FindReferences(ctx, store.Rows([]numberRow{{1, one.number}}))
+		if err == nil && len(found) != 1 {
+			err = errors.New("not found")
+		}
+		if err != nil {
+			return err
+		}
+		id := sql.NullInt64{Int64: found[0].ID, Valid: true}
+		_, err1 := q.GetTransferOfReference(ctx, found[0].ID)
+		_, err2 := q.ListClaimsOfReference(ctx, id)
+		_, err3 := q.ListEvidenceOfReference(ctx, id)
+		return errors.Join(err1, err2, err3)
+	}},
+	{"search by order", func(ctx context.Context, q *store.Queries, one picked) error {
+		found, err := q.FindClaimsOfOrder(ctx, one.order)
+		if err == nil && len(found) != 1 {
+			err = errors.New("not found")
+		}
+		return err
+	}},
+	{"page of claims", func(ctx context.Context, q *store.Queries, one picked) error {
+		_, err := q.ListClaims(ctx, store.ListClaimsParams{Before: one.claim, MerchantID: one.owner.merchant, Rows: pageRows})
+		return err
+	}},
+	{"page of transfers", func(ctx context.Context, q *store.Queries, one picked) error {
+		_, err := q.ListTransfers(ctx, store.ListTransfersParams{Before: one.transfer, AccountID: one.owner.account, Rows: pageRows})
+		return err
+	}},
+	{"newest claims", func(ctx context.Context, q *store.Queries, _ picked) error {
+		_, err := q.ListClaims(ctx, store.ListClaimsParams{Before: math.MaxInt64, Rows: pageRows})
+		return err
+	}},
+	{"page of events", func(ctx context.Context, q *store.Queries, one picked) error {
+		_, err := q.ListEvents(ctx, store.ListEventsParams{MerchantID: one.owner.merchant, After: one.position, Size: pageRows})
+		return err
+	}},
+}
