@@ -110,18 +110,7 @@ func writeGrow(w io.Writer, r *bench.GrowReport) {
 	}
 	table(w, []string{"table", "rows", "indexes"}, rows)
 	fmt.Fprintln(w)
-	rows = nil
-	for _, g := range r.Goals {
-		bound, met := "at least", "yes"
-		if g.AtMost {
-			bound = "at most"
-		}
-		if !g.Met {
-			met = "NO"
-		}
-		rows = append(rows, []string{g.What, bound, plainNumber(g.Limit), plainNumber(g.Value), met})
-	}
-	table(w, []string{"goal", "", "", "measured", "met"}, rows)
+	writeGoals(w, r.Goals)
 	for _, p := range r.Plans {
 		if p.Scan != "" {
 			fmt.Fprintf(w, "\n%s reads a whole table: %s\n", p.Name, p.Scan)

@@ -51,7 +51,7 @@ func openEngine(ctx context.Context, database, folder string, urls []string, onP
 	if err := keyring.Generate(keyFile); err != nil {
 		return nil, err
 	}
-	e, err := startEngine(ctx, database, keyFile, onPostback)
+	e, err := startEngine(ctx, database, keyFile, gateway.Options{Now: time.Now, Simulated: true, OnPostback: onPostback})
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,8 @@ func openEngine(ctx context.Context, database, folder string, urls []string, onP
 	return e, nil
 }
 
-// startEngine starts a gateway over a simulated installation, which it makes when it isn't there.
-func startEngine(ctx context.Context, database, keyFile string, onPostback func([]gateway.Postback)) (*engine, error) {
+// startEngine starts a gateway over an installation, which it makes when it isn't there.
+func startEngine(ctx context.Context, database, keyFile string, opts gateway.Options) (*engine, error) {
 	keys, err := keyring.Load(keyFile)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func startEngine(ctx context.Context, database, keyFile string, onPostback func(
 	if err != nil {
 		return nil, err
 	}
-	g, err := gateway.Open(ctx, s, keys, gateway.Options{Now: time.Now, Simulated: true, OnPostback: onPostback})
+	g, err := gateway.Open(ctx, s, keys, opts)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

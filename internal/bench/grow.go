@@ -139,6 +139,9 @@ func (s *GrowSize) ratio(name string) float64 {
 	return 0
 }
 
+// simulated marks the databases: no server ever takes them for live ones.
+var simulated = gateway.Options{Now: time.Now, Simulated: true}
+
 // growth is a run under way.
 type growth struct {
 	opts   GrowOptions
@@ -227,7 +230,7 @@ func (g *growth) open(ctx context.Context) (*grownSide, error) {
 	if err := keyring.Generate(s.keyFile); err != nil {
 		return nil, err
 	}
-	if s.engine, err = startEngine(ctx, database, s.keyFile, nil); err != nil {
+	if s.engine, err = startEngine(ctx, database, s.keyFile, simulated); err != nil {
 		return nil, err
 	}
 	err = s.engine.populate(ctx, slices.Repeat([]string{nowhere}, growSellers))
@@ -282,7 +285,7 @@ func (s *grownSide) fill(ctx context.Context, size int64, done func(rows, of int
 	if err := s.history.load(ctx, p, progress.add); err != nil {
 		return err
 	}
-	if s.engine, err = startEngine(ctx, s.database, s.keyFile, nil); err != nil {
+	if s.engine, err = startEngine(ctx, s.database, s.keyFile, simulated); err != nil {
 		return err
 	}
 	s.engine.merchants, s.engine.source, s.engine.seen, s.engine.scattered = before.merchants, before.source, before.seen, true

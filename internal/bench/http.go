@@ -73,13 +73,13 @@ var (
 	answerCreated = []byte(`"status":"created"`)
 )
 
-// observers are clients that each report evidence, each transfers per request.
-func observers(s *server, count int, token string, each int64) ([]worker, func(), error) {
+// observers are clients that each report evidence, each transfers per request, with numbers of a prefix.
+func observers(s *server, count int, token, prefix string, each int64) ([]worker, func(), error) {
 	head := head(evidencePath, s.address, token)
 	return connect(s, count, each, func(c *client, first int64) error {
-		c.body = evidenceBody(append(c.body[:0], '['), forEvidence, first)
+		c.body = evidenceBody(append(c.body[:0], '['), prefix, first)
 		for i := range each - 1 {
-			c.body = evidenceBody(append(c.body, ','), forEvidence, first+1+i)
+			c.body = evidenceBody(append(c.body, ','), prefix, first+1+i)
 		}
 		body := append(c.body, ']')
 		if c.body = body; each == 1 {

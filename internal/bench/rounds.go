@@ -153,7 +153,7 @@ func (b *bench) planHTTP() error {
 	evidence := &source{stock: math.MaxInt64, each: each}
 	b.evidence = &side{name: "evidence", length: b.length / 2, slice: func(ctx context.Context, length time.Duration) *measure {
 		return b.closedHTTP(ctx, length, evidence, func() ([]worker, func(), error) {
-			return observers(b.server, b.opts.Clients, b.engine.source.Token.Reveal(), each)
+			return observers(b.server, b.opts.Clients, b.engine.source.Token.Reveal(), forEvidence, each)
 		})
 	}}
 	tokens := make([]string, len(b.engine.merchants))
