@@ -47,6 +47,7 @@ type sample struct {
 const (
 	// historySpacing is the time between two deposits of the past, in microseconds: 10 million of them take 23 days.
 	historySpacing = 200_000
+	dayOfHistory   = 24 * 3600 * 1_000_000 / historySpacing
 	// webhookStem is what the webhook ids of the past begin with; 12 digits follow.
 	webhookStem = "msg_01938c3e-0000-7000-8000-"
 	// sampleStock is how many deposits are credited in the real way before.

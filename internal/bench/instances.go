@@ -203,12 +203,10 @@ func (s *served) count(ctx context.Context, once *Once) error {
 	}
 	defer db.Close()
 	credited := "SELECT r.number, count(d.id) AS credits FROM reference r JOIN transfer t ON t.reference_id = r.id LEFT JOIN deposit d ON d.transfer_id = t.id GROUP BY r.number"
-	// Activations take numbers in their order, so those that were answered, and raced for, are the first in it; which are
-	// told apart by number, for their order in the database may be another.
 	var numbers int64
 	for query, into := range map[string]*int64{
 		"SELECT count(*) FROM deposit":                                  &once.Credited,
-		"SELECT count(*) FROM (" + credited + ") c WHERE c.credits = 1": &numbers,
+		"SELECT count(*) FROM (" + credited + ") c WHERE c.credits > 0": &numbers,
 		"SELECT count(*) FROM (" + credited + ") c WHERE c.credits > 1": &once.Twice,
 		"SELECT count(*) FROM deposit d WHERE (SELECT count(*) FROM postback p WHERE p.kind = 'deposit' AND p.subject_id = d.id) <> 1":                       &once.Untold,
 		"SELECT count(*) FROM deposit d WHERE (SELECT coalesce(sum(p.amount), 0) FROM posting p WHERE p.kind = 'deposit' AND p.event_id = d.id) <> d.amount": &once.Moved,
