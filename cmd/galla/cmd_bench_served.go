@@ -53,7 +53,7 @@ to credit the same transfers at the same moment, each for another order. At the 
 the code of Galla, whether every transfer was credited just once.`
 	flags := c.Flags()
 	flags.IntSliceVar(&opts.Counts, "counts", []int{1, 2, 4}, "numbers of instances")
-	flags.IntVar(&opts.Clients, "clients", 64, "connections that activate at once, over all instances")
+	flags.IntVar(&opts.Clients, "clients", 512, "connections that activate at once, over all instances: enough to fill the batches of each")
 	flags.IntVar(&opts.Rounds, "rounds", 5, "turns of each number of instances")
 	flags.DurationVar(&opts.Slice, "slice", 3*time.Second, "how long activations are measured in each turn")
 	flags.IntVar(&opts.Races, "races", 200, "transfers that all instances claim at once after each turn")
