@@ -76,10 +76,20 @@ func (l *loader) run(ctx context.Context, statement string, args ...any) error {
 	return nil
 }
 
-// prepare switches SQLite's log off: a load that is interrupted is worth nothing.
+// prepare switches SQLite's log off, as a load that is interrupted is worth nothing, and PostgreSQL's autovacuum: settle
+// does its work once.
 func (l *loader) prepare(ctx context.Context, _ part) error {
 	if l.history.engine == store.SQLite {
 		return l.run(ctx, "PRAGMA journal_mode=OFF")
+	}
+	return l.eachTable(ctx, " SET (autovacuum_enabled = false)")
+}
+
+func (l *loader) eachTable(ctx context.Context, change string) error {
+	for _, t := range historyTables {
+		if err := l.run(ctx, "ALTER TABLE "+t.name+change); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -224,5 +234,5 @@ func (l *loader) settle(ctx context.Context, p part) error {
 	for i, t := range historyTables {
 		names[i] = t.name
 	}
-	return errors.Join(l.run(ctx, "VACUUM (ANALYZE) "+strings.Join(names, ", ")), l.run(ctx, "CHECKPOINT"))
+	return errors.Join(l.eachTable(ctx, " RESET (autovacuum_enabled)"), l.run(ctx, "VACUUM (ANALYZE) "+strings.Join(names, ", ")), l.run(ctx, "CHECKPOINT"))
 }
