@@ -2,6 +2,8 @@ package simulator
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -88,4 +90,30 @@ func differ(a, b []string) int {
 		return -1
 	}
 	return min(len(a), len(b)) - 1
+}
+
+// Seeds that failed once are lived again.
+func TestKeptSeeds(t *testing.T) {
+	paths, err := filepath.Glob("../../test/seeds/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no seeds: %v", err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var o Options
+		if _, err := fmt.Sscanf(string(text), "seed %d\nsteps %d\n", &o.Seed, &o.Steps); err != nil {
+			t.Fatalf("%s: expected the lines seed N and steps M: %v", path, err)
+		}
+		o.Count = 1
+		r, err := Run(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range r.Failures {
+			t.Errorf("%s: %v", path, l.Violations)
+		}
+	}
 }
