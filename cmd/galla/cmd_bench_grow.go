@@ -83,8 +83,7 @@ func (a *app) growResult(r *bench.GrowReport, opts bench.GrowOptions, began time
 
 // benchResult completes the line of a measurement.
 func (a *app) benchResult(r proof.Result, began time.Time) proof.Result {
-	commit := buildVersion().Commit
-	r.Milliseconds, r.Date, r.Commit = a.now().Sub(began).Milliseconds(), proof.Day(began), commit[:min(len(commit), 7)]
+	r.Milliseconds, r.Date, r.Commit = a.now().Sub(began).Milliseconds(), proof.Day(began), shortCommit()
 	return r
 }
 

@@ -111,7 +111,7 @@ func (s *served) stock(ctx context.Context, of *process, units int64) error {
 func (s *served) activate(ctx context.Context, list []*process, clients int, length time.Duration) (*measure, error) {
 	var workers []worker
 	for i, p := range list {
-		some, disconnect, err := activators(&server{address: p.address}, share1(clients, len(list), i), []string{s.secret}, appendOrder)
+		some, disconnect, err := activators(&server{address: p.address}, shareOf(clients, len(list), i), []string{s.secret}, appendOrder)
 		if err != nil {
 			return nil, err
 		}
@@ -128,8 +128,8 @@ func (s *served) activate(ctx context.Context, list []*process, clients int, len
 	return result, firstError(result.first, ctx.Err())
 }
 
-// share1 is the i-th of n shares of a whole.
-func share1(whole, n, i int) int { return (whole*(i+1))/n - (whole*i)/n }
+// shareOf is the i-th of n shares of a whole.
+func shareOf(whole, n, i int) int { return (whole*(i+1))/n - (whole*i)/n }
 
 // slice activates for a moment to warm up, then for the time with evidence for as much.
 func (s *served) slice(ctx context.Context, list []*process, clients int, length time.Duration) (*measure, error) {
