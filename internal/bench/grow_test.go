@@ -52,6 +52,11 @@ func TestHistoryIsAsTheGatewayLeavesIt(t *testing.T) {
 			}
 		}
 		checkAudit(t, s)
+		// A search for what begins with a text looks at no more ids than it is told.
+		found, err := s.engine.store.Read().FindReferencesByPrefix(t.Context(), store.FindReferencesByPrefixParams{Length: 2, Prefix: forActivation, Stretch: 40, Rows: 100})
+		if err != nil || len(found) == 0 || len(found) > 40 {
+			t.Errorf("a search of 40 ids found %d, %v", len(found), err)
+		}
 		// What docs/operations.md says may go.
 		empty := map[store.Engine]string{store.SQLite: "x''", store.Postgres: "''"}[s.engine.store.Engine()]
 		db, err := s.history.openLoader()
