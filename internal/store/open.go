@@ -90,7 +90,7 @@ func Open(ctx context.Context, database string, access Access, opts Options) (*S
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{engine: engine, seam: opts.Seam}
+	s := &Store{engine: engine, target: target, seam: opts.Seam}
 	if engine == SQLite {
 		err = s.openSQLite(ctx, target, access, opts)
 	} else {
