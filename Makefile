@@ -10,10 +10,11 @@ ifneq ($(shell git rev-parse HEAD >/dev/null 2>&1 && echo yes),yes)
 export GOFLAGS := $(shell GOTOOLCHAIN=local go env GOFLAGS) -buildvcs=false
 endif
 
-# Time for each fuzz target, what `make bench` measures, and options of `make measure`.
+# Time for each fuzz target, what `make bench` measures, and options of `make measure` and `make proof`.
 T = 10s
 BENCH = activate --duration 20s --clients 64
 MEASURE =
+PROOF =
 
 .PHONY: help
 help: ## print the targets
@@ -51,3 +52,13 @@ lint: ## gofmt and go vet
 .PHONY: fuzz
 fuzz: ## run every fuzz target in turn for T each (T=1m)
 	@scripts/fuzz $(T)
+
+.PHONY: proof
+proof: ## run every campaign that tries to make it lose money, by hand (an hour), and write docs/proof.md
+	@scripts/install-test-tools
+	go run ./scripts/proof $(PROOF)
+
+.PHONY: gate
+gate: ## the same in small, as CI does before it takes a change
+	@scripts/install-test-tools
+	go run ./scripts/proof -size gate $(PROOF)

@@ -47,7 +47,7 @@ func (w *world) withdraw() *call {
 }
 
 func (w *world) order(p *wanted) *call {
-	return &call{fmt.Sprintf("withdraw %s of shop %d: %d", p.request.WithdrawalID, p.shop, p.request.Amount), func(i *instance) func() {
+	return &call{what: fmt.Sprintf("withdraw %s of shop %d: %d", p.request.WithdrawalID, p.shop, p.request.Amount), run: func(i *instance) func() {
 		taken, err := i.gateway.RequestWithdrawal(context.Background(), w.shops[p.shop].id, p.request)
 		return func() { w.ordered(p, taken, err) }
 	}}
@@ -81,7 +81,7 @@ func (w *world) serve() *call {
 	if len(w.payouts) == 0 {
 		return nil
 	}
-	return &call{"serve a withdrawal", func(i *instance) func() {
+	return &call{what: "serve a withdrawal", run: func(i *instance) func() {
 		ctx := context.Background()
 		due, err := i.gateway.DuePayouts(ctx)
 		if err == nil && len(due) > 0 {
@@ -114,7 +114,7 @@ func (w *world) approve() *call {
 		return nil
 	}
 	by := pick(w.draw, w.operators[:])
-	return &call{fmt.Sprintf("%s approves withdrawal %d", by.Name, p.id), func(i *instance) func() {
+	return &call{what: fmt.Sprintf("%s approves withdrawal %d", by.Name, p.id), run: func(i *instance) func() {
 		_, err := i.gateway.ApproveWithdrawal(context.Background(), by, p.id, "")
 		return func() { w.mayFail("approve", err) }
 	}}
@@ -125,7 +125,7 @@ func (w *world) cancel() *call {
 	if p == nil {
 		return nil
 	}
-	return &call{fmt.Sprintf("cancel withdrawal %d", p.id), func(i *instance) func() {
+	return &call{what: fmt.Sprintf("cancel withdrawal %d", p.id), run: func(i *instance) func() {
 		err := i.gateway.CancelMerchantsWithdrawal(context.Background(), w.shops[p.shop].id, p.id)
 		return func() { w.mayFail("cancel", err) }
 	}}
@@ -178,7 +178,7 @@ func (w *world) resolve() *call {
 	for _, p := range w.payments {
 		p.tainted = true // a person may give anybody's money to anybody
 	}
-	return &call{fmt.Sprintf("a person decides claim %d: %v", id, accept), func(i *instance) func() {
+	return &call{what: fmt.Sprintf("a person decides claim %d: %v", id, accept), run: func(i *instance) func() {
 		_, err := i.gateway.ResolveClaim(context.Background(), deposit.ClaimID(id), accept, "asha", "seen in the app")
 		return func() { w.mayFail("resolve", err) }
 	}}
@@ -191,7 +191,7 @@ func (w *world) release() *call {
 		return nil
 	}
 	release := w.draw.percent(70)
-	return &call{fmt.Sprintf("a person decides transfer %d: %v", id, release), func(i *instance) func() {
+	return &call{what: fmt.Sprintf("a person decides transfer %d: %v", id, release), run: func(i *instance) func() {
 		err := i.gateway.ResolveTransfer(context.Background(), deposit.TransferID(id), release, "ravi", "seen in the app")
 		return func() { w.mayFail("release", err) }
 	}}
