@@ -79,6 +79,19 @@ func (r *Recent) look(ctx context.Context) (next Recent, found []finding, err er
 			continue
 		}
 		from := max(0, min(mark, last[i])-recentMargin)
+		if last[i]-from > recentRows { // it may be a gap, as restores and other instances leave them
+			err := r.o.read(ctx, passes[i].countBetween(), func(rows *sql.Rows) error {
+				var first, count int64
+				err := rows.Scan(&first, &count)
+				if first-1 > from+recentRows {
+					from = first - 1
+				}
+				return err
+			}, mark, mark)
+			if err != nil {
+				return *r, nil, err
+			}
+		}
 		next.marks[i] = min(last[i], from+recentRows)
 		next.behind = next.behind || next.marks[i] < last[i]
 		find(passes[i].statement(of(passes[i].table, false), passes[i].between()), from, next.marks[i])
