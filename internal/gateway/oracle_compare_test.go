@@ -36,7 +36,7 @@ func (w *world) heldBooks() (told oracle.Told, seen oracle.Seen) {
 		seen.Transfers = append(seen.Transfers, t)
 	}
 	p := oracle.SeenPayout{Amount: 100_00, Credits: 1}
-	w.must(w.beside().QueryRow("SELECT reference, account_number FROM withdrawal WHERE state = 'paid'").Scan(&p.Reference, &p.Account))
+	w.must(w.beside().QueryRow("SELECT reference, account_number FROM withdrawal WHERE withdrawal_id = 'w-1'").Scan(&p.Reference, &p.Account))
 	seen.Payouts = []oracle.SeenPayout{p}
 	rows, err := w.beside().Query("SELECT merchant_id, webhook_id, body FROM postback ORDER BY id")
 	w.must(err)
@@ -130,9 +130,10 @@ func TestOracleLooksAtWhatIsNew(t *testing.T) {
 		credit("321302039001")
 		look("a credit")
 		credit("321302039002")
-		w.mutate("UPDATE deposit SET amount = amount + 1, fee = 0 WHERE id = (SELECT max(id) FROM deposit)")
+		w.mutate("UPDATE deposit SET amount = amount + 1 WHERE id = (SELECT max(id) FROM deposit)")
 		look("a credit of another amount", "M-4", "P-1")
 		look("what was told of before")
+		w.mutate("UPDATE deposit SET amount = amount - 1 WHERE id = (SELECT max(id) FROM deposit)")
 		// Another instance draws ids far above those that come here afterwards.
 		w.mutate("UPDATE id_counter SET next_id = next_id + 5000000")
 		here, there := w.g, w.instance()

@@ -339,3 +339,40 @@ func BenchmarkOracle(b *testing.B) {
 	}
 	b.ReportMetric(float64(rows), "rows")
 }
+
+// BenchmarkOracleRecent is what a look at what is new costs: of nothing, and of one credit.
+func BenchmarkOracleRecent(b *testing.B) {
+	w := newWorld(b, testkit.SQLite(b))
+	look := func(recent *oracle.Recent) {
+		if found, err := recent.Look(context.Background()); err != nil || found != nil {
+			b.Fatal(found, err)
+		}
+	}
+	credits := 0
+	credit := func() {
+		number := fmt.Sprintf("42130%07d", credits)
+		credits++
+		w.observe(w.credit(number, "100"))
+		w.wantClaim(claimRequest("b"+number, "p"+number, number, "100"), deposit.Accepted, deposit.ReasonMatched)
+	}
+	for range 1000 {
+		credit()
+	}
+	w.must(w.g.NumberEvents(context.Background()))
+	recent := oracle.New(w.beside(), "sqlite").Recent()
+	look(recent)
+	b.Run("nothing", func(b *testing.B) {
+		for b.Loop() {
+			look(recent)
+		}
+	})
+	b.Run("credit", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			credit()
+			w.must(w.g.NumberEvents(context.Background()))
+			b.StartTimer()
+			look(recent)
+		}
+	})
+}
