@@ -60,7 +60,30 @@ func (w *world) settleAll(ctx context.Context, i *instance) error {
 		}
 		w.clock.advance(endStep)
 	}
-	return nil
+	return w.endByPeople(i)
+}
+
+// endByPeople lets both operators end what the bank never took on, and will never tell of.
+func (w *world) endByPeople(i *instance) error {
+	for {
+		id := w.idOf(`SELECT id FROM withdrawal WHERE state IN ('submitted', 'unknown', 'failed') ORDER BY id LIMIT 1`)
+		if id == 0 {
+			return nil
+		}
+		w.say("withdrawal %d is ended by two people", id)
+		if _, err := w.tellTruth(i, w.operators[0], id); err != nil {
+			return err
+		}
+		done, err := w.tellTruth(i, w.operators[1], id)
+		if err != nil || !done {
+			w.fail("W-3", "two people can't end withdrawal %d: %v", id, err)
+			return nil
+		}
+		w.reached["withdrawal ended by people"]++
+		if _, err := w.oneRound(context.Background(), i); err != nil {
+			return err
+		}
+	}
 }
 
 // oneRound does what is due once, and tells whether more will come.

@@ -97,13 +97,15 @@ func (w *world) decide() *call {
 		return w.approve()
 	}
 	w.hit(person)
-	switch w.draw.IntN(4) {
+	switch w.draw.IntN(5) {
 	case 0:
 		return w.approve()
 	case 1:
 		return w.cancel()
 	case 2:
 		return w.release()
+	case 3:
+		return w.findOut()
 	}
 	return w.resolve()
 }
@@ -195,6 +197,55 @@ func (w *world) release() *call {
 		err := i.gateway.ResolveTransfer(context.Background(), deposit.TransferID(id), release, "ravi", "seen in the app")
 		return func() { w.mayFail("release", err) }
 	}}
+}
+
+// lookedUp is how old a payout must be before people look into the bank's book: what was under way has arrived by then.
+const lookedUp = 24 * time.Hour
+
+// truth is what two people who look into the bank's book would say of a payout, false while they can't say.
+func (w *world) truth(reference string, since time.Time) (gateway.Resolution, bool) {
+	p := w.bank.book[reference]
+	if w.clock.Now().Sub(since) < lookedUp {
+		return gateway.Resolution{}, false
+	}
+	if p != nil {
+		p.pass(w.clock.Now())
+	}
+	switch {
+	case p == nil:
+		return gateway.Resolution{Proof: "the bank's book"}, true
+	case p.paid:
+		return gateway.Resolution{Paid: true, UTR: p.utr, Proof: "the bank's book"}, true
+	case p.taken.IsZero() || p.refused:
+		return gateway.Resolution{Proof: "the bank's book"}, true
+	}
+	return gateway.Resolution{}, false
+}
+
+// findOut lets a person say what became of a withdrawal that has no end. What one says another must say too.
+func (w *world) findOut() *call {
+	id := w.idOf(`SELECT id FROM withdrawal WHERE state IN ('submitted', 'unknown', 'failed') ORDER BY id`)
+	if id == 0 {
+		return nil
+	}
+	by := pick(w.draw, w.operators[:])
+	return &call{what: fmt.Sprintf("%s looks what became of withdrawal %d", by.Name, id), run: func(i *instance) func() {
+		_, err := w.tellTruth(i, by, id)
+		return func() { w.mayFail("find out", err) }
+	}}
+}
+
+func (w *world) tellTruth(i *instance, by gateway.Operator, id int64) (done bool, err error) {
+	var reference string
+	var since int64
+	if err := w.outside.QueryRow(`SELECT reference, submitted_at FROM withdrawal WHERE id = $1`, id).Scan(&reference, &since); err != nil {
+		return false, err
+	}
+	r, known := w.truth(reference, time.UnixMicro(since))
+	if !known {
+		return false, nil
+	}
+	return i.gateway.ResolveWithdrawal(context.Background(), by, withdrawal.ID(id), r)
 }
 
 // endSteps is how often what is left is done at the end, and endStep how much time goes by in between.
