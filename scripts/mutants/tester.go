@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/testkit/mutant"
+)
+
+// testLimit ends a test that hangs: to hang is a way to be caught. The longest of the tests needs a few seconds.
+const testLimit = 60 * time.Second
+
+// States of a mutant. Only caught is good.
+const (
+	caught     = "caught"
+	survived   = "SURVIVED"
+	notApplied = "DOESN'T APPLY"
+	notBuilt   = "DOESN'T BUILD"
+	noTest     = "NO TEST RAN"
+)
+
+// outcome is what became of a mutant.
+type outcome struct {
+	Mutant  string  `json:"mutant"`
+	State   string  `json:"state"`
+	Package string  `json:"package,omitempty"` // whose test saw it
+	Test    string  `json:"test,omitempty"`    // that saw it
+	How     string  `json:"how,omitempty"`     // assertion, panic or timeout
+	Message string  `json:"message,omitempty"` // its first line, or what is wrong
+	Breaks  string  `json:"breaks"`
+	Mistake string  `json:"mistake"`
+	Seconds float64 `json:"seconds"`
+}
+
+// tester runs tests on the tree as it is or as an overlay changes it.
+type tester struct {
+	limit       time.Duration
+	environment []string
+}
+
+// try makes one mutant and runs its tests until one fails.
+func (t *tester) try(ctx context.Context, m mutant.Mutant) (o outcome) {
+	began := time.Now()
+	o = outcome{Mutant: m.Name, Breaks: m.Breaks, Mistake: m.Mistake}
+	defer func() { o.Seconds = time.Since(began).Seconds() }()
+	folder, err := os.MkdirTemp("", "galla-mutant-")
+	if err != nil {
+		o.State, o.Message = notApplied, err.Error()
+		return o
+	}
+	defer os.RemoveAll(folder)
+	overlay, err := writeOverlay(m, folder)
+	if err != nil {
+		o.State, o.Message = notApplied, err.Error()
+		return o
+	}
+	o.State = survived
+	for _, c := range m.Catch {
+		run := t.test(ctx, c.Package, c.Run, "-overlay="+overlay, "-failfast")
+		if o.take(c.Package, run) {
+			return o
+		}
+	}
+	return o
+}
+
+// take notes what a run says of a mutant. done: nothing need be run after it.
+func (o *outcome) take(pkg string, run testRun) (done bool) {
+	switch {
+	case run.buildFailed:
+		o.State, o.Message = notBuilt, run.message
+	case run.failed != "":
+		o.State, o.Package, o.Test, o.How, o.Message = caught, pkg, run.failed, run.how, run.message
+	case run.passed == 0:
+		o.State, o.Message = noTest, run.message
+	default:
+		return false
+	}
+	return true
+}
+
+// sound runs all tests that are to catch something, without a mutant.
+func (t *tester) sound(ctx context.Context, mutants []mutant.Mutant, atOnce int) error {
+	runs := map[string][]string{}
+	for _, m := range mutants {
+		for _, c := range m.Catch {
+			if !slices.Contains(runs[c.Package], c.Run) {
+				runs[c.Package] = append(runs[c.Package], c.Run)
+			}
+		}
+	}
+	var mu sync.Mutex
+	var errs []error
+	packages := slices.Sorted(maps.Keys(runs))
+	each(len(packages), atOnce, func(i int) {
+		// Subtests can't be joined with |, so each top name is run as a whole.
+		var names []string
+		for _, run := range runs[packages[i]] {
+			for _, alternative := range strings.Split(run, "|") {
+				name, _, _ := strings.Cut(strings.Trim(alternative, "^$"), "/")
+				names = append(names, "^"+name+"$")
+			}
+		}
+		slices.Sort(names)
+		run := t.test(ctx, packages[i], strings.Join(slices.Compact(names), "|"))
+		if run.buildFailed || run.failed != "" || run.passed == 0 {
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, fmt.Errorf("without a mutant %s %s fails: %s", packages[i], run.failed, run.message))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// writeOverlay writes the changed files, and what tells the go command of them. Files that are embedded are overlaid as well.
+func writeOverlay(m mutant.Mutant, folder string) (string, error) {
+	root, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	changed, err := m.Apply(root)
+	if err != nil {
+		return "", err
+	}
+	replaced := map[string]string{}
+	for path, text := range changed {
+		to := filepath.Join(folder, strings.ReplaceAll(path, "/", "_"))
+		if err := os.WriteFile(to, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		replaced[filepath.Join(root, path)] = to
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, "overlay.json")
+	return path, os.WriteFile(path, list, 0o600)
+}
+
+// testRun is one run of go test.
+type testRun struct {
+	buildFailed bool
+	passed      int
+	failed      string // the test that failed, the innermost
+	how         string
+	message     string // its first line, or what the build said
+}
+
+func (t *tester) test(ctx context.Context, pkg, run string, more ...string) testRun {
+	arguments := append([]string{"test", "-json", "-count=1", "-vet=off", "-ldflags=-s -w", "-timeout=" + t.limit.String(), "-run=" + run}, more...)
+	command := exec.CommandContext(ctx, "go", append(arguments, pkg)...)
+	command.Env = append(os.Environ(), t.environment...)
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	command.WaitDelay = 10 * time.Second
+	stdout, err := command.Output()
+	got := readRun(stdout)
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) && got.failed == "" {
+		return testRun{buildFailed: true, message: err.Error()}
+	}
+	if err != nil && got.failed == "" && !got.buildFailed { // go itself gave up, as for a wrong overlay
+		got.buildFailed, got.message = true, strings.TrimSpace(stderr.String())
+	}
+	return got
+}
+
+// testEvent is one line of `go test -json`.
+type testEvent struct{ Action, Package, Test, Output, FailedBuild string }
+
+// readRun finds in the stream what failed first, and how.
+func readRun(stream []byte) (run testRun) {
+	output, build := map[string][]string{}, ""
+	var failed []string
+	packageFailed := false
+	for line := range bytes.Lines(stream) {
+		var e testEvent
+		if json.Unmarshal(line, &e) != nil {
+			continue
+		}
+		switch {
+		case e.Action == "build-output":
+			if build == "" && !strings.HasPrefix(e.Output, "#") {
+				build = strings.TrimSpace(e.Output)
+			}
+		case e.FailedBuild != "":
+			run.buildFailed = true
+		case e.Action == "output":
+			output[e.Test] = append(output[e.Test], e.Output)
+		case e.Action == "pass" && e.Test != "":
+			run.passed++
+		case e.Action == "fail" && e.Test != "":
+			failed = append(failed, e.Test)
+		case e.Action == "fail":
+			packageFailed = true
+		}
+	}
+	if run.buildFailed {
+		run.message = build
+		return run
+	}
+	for _, test := range failed { // inner tests end before the outer ones; a name without lines of its own is an outer one
+		if how, message := explain(output[test]); message != "" {
+			run.failed, run.how, run.message = test, how, message
+			return run
+		}
+	}
+	if packageFailed {
+		how, message := explain(output[""])
+		run.failed, run.how, run.message = "(the package)", how, message
+		if len(failed) > 0 {
+			run.failed = failed[0]
+		}
+	}
+	return run
+}
+
+// explain gives the first line that says something, and whether the test was ended by an assertion, a panic or the clock.
+func explain(lines []string) (how, message string) {
+	how = "assertion"
+	for _, line := range lines {
+		text := strings.TrimSpace(line)
+		if text == "" || strings.HasPrefix(text, "=== ") || strings.HasPrefix(text, "--- ") || text == "FAIL" || strings.HasPrefix(text, "FAIL\t") {
+			continue
+		}
+		if strings.HasPrefix(text, "panic: test timed out") {
+			return "timeout", text
+		}
+		if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
+			return "panic", text
+		}
+		if message == "" {
+			message = text
+		}
+	}
+	return how, message
+}
