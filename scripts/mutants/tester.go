@@ -60,19 +60,50 @@ func (t *tester) try(ctx context.Context, m mutant.Mutant) (o outcome) {
 		return o
 	}
 	defer os.RemoveAll(folder)
-	overlay, err := writeOverlay(m, folder)
+	replaced, err := write(m, folder)
 	if err != nil {
 		o.State, o.Message = notApplied, err.Error()
 		return o
 	}
 	o.State = survived
-	for _, c := range m.Catch {
-		run := t.test(ctx, c.Package, c.Run, "-overlay="+overlay, "-failfast")
+	for n, c := range m.Catch {
+		run, err := t.mutated(ctx, c, replaced, filepath.Join(folder, fmt.Sprint("overlay", n, ".json")))
+		if err != nil {
+			o.State, o.Message = notBuilt, err.Error()
+			return o
+		}
 		if o.take(c.Package, run) {
 			return o
 		}
 	}
 	return o
+}
+
+// mutated runs the tests of one catch on the changed files, without the test files that they don't need.
+func (t *tester) mutated(ctx context.Context, c mutant.Catch, replaced map[string]string, overlay string) (testRun, error) {
+	few := maps.Clone(replaced)
+	root, err := os.Getwd()
+	if err != nil {
+		return testRun{}, err
+	}
+	rest, err := needless(filepath.Join(root, c.Package), c.Run)
+	if err != nil {
+		return testRun{}, err
+	}
+	for _, path := range rest {
+		few[path] = ""
+	}
+	if err := writeOverlay(few, overlay); err != nil {
+		return testRun{}, err
+	}
+	run := t.test(ctx, c.Package, c.Run, "-overlay="+overlay, "-failfast", "-gcflags=-N -l")
+	if !run.buildFailed || len(rest) == 0 {
+		return run, nil
+	}
+	if err := writeOverlay(replaced, overlay); err != nil {
+		return testRun{}, err
+	}
+	return t.test(ctx, c.Package, c.Run, "-overlay="+overlay, "-failfast", "-gcflags=-N -l"), nil
 }
 
 // take notes what a run says of a mutant. done: nothing need be run after it.
@@ -123,30 +154,34 @@ func (t *tester) sound(ctx context.Context, mutants []mutant.Mutant, atOnce int)
 	return errors.Join(errs...)
 }
 
-// writeOverlay writes the changed files, and what tells the go command of them. Files that are embedded are overlaid as well.
-func writeOverlay(m mutant.Mutant, folder string) (string, error) {
+// write writes the changed files and says which they replace. Files that are embedded are overlaid as well.
+func write(m mutant.Mutant, folder string) (map[string]string, error) {
 	root, err := os.Getwd()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	changed, err := m.Apply(root)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	replaced := map[string]string{}
 	for path, text := range changed {
 		to := filepath.Join(folder, strings.ReplaceAll(path, "/", "_"))
 		if err := os.WriteFile(to, []byte(text), 0o600); err != nil {
-			return "", err
+			return nil, err
 		}
 		replaced[filepath.Join(root, path)] = to
 	}
+	return replaced, nil
+}
+
+// writeOverlay tells the go command what replaces which file; "" leaves one out.
+func writeOverlay(replaced map[string]string, path string) error {
 	list, err := json.Marshal(map[string]any{"Replace": replaced})
 	if err != nil {
-		return "", err
+		return err
 	}
-	path := filepath.Join(folder, "overlay.json")
-	return path, os.WriteFile(path, list, 0o600)
+	return os.WriteFile(path, list, 0o600)
 }
 
 // testRun is one run of go test.
