@@ -188,6 +188,7 @@ func writeOverlay(replaced map[string]string, path string) error {
 type testRun struct {
 	buildFailed bool
 	passed      int
+	names       []string // of the tests that ran
 	failed      string // the test that failed, the innermost
 	how         string
 	message     string // its first line, or what the build said
@@ -202,6 +203,9 @@ func (t *tester) test(ctx context.Context, pkg, run string, more ...string) test
 	command.WaitDelay = 10 * time.Second
 	stdout, err := command.Output()
 	got := readRun(stdout)
+	if missing := got.missing(run); missing != "" && got.failed == "" && !got.buildFailed {
+		return testRun{message: missing + " isn't there"}
+	}
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) && got.failed == "" {
 		return testRun{buildFailed: true, message: err.Error()}
 	}
@@ -209,6 +213,17 @@ func (t *tester) test(ctx context.Context, pkg, run string, more ...string) test
 		got.buildFailed, got.message = true, strings.TrimSpace(stderr.String())
 	}
 	return got
+}
+
+// missing is a test, or a subtest of it, that was to run and didn't: go test says nothing when no subtest has such a name.
+func (r testRun) missing(run string) string {
+	for _, wanted := range strings.Split(run, "|") {
+		name := strings.Trim(wanted, "^$")
+		if !slices.ContainsFunc(r.names, func(ran string) bool { return strings.HasPrefix(ran, name) }) {
+			return name
+		}
+	}
+	return ""
 }
 
 // testEvent is one line of `go test -json`.
@@ -233,6 +248,8 @@ func readRun(stream []byte) (run testRun) {
 			run.buildFailed = true
 		case e.Action == "output":
 			output[e.Test] = append(output[e.Test], e.Output)
+		case e.Action == "run":
+			run.names = append(run.names, e.Test)
 		case e.Action == "pass" && e.Test != "":
 			run.passed++
 		case e.Action == "fail" && e.Test != "":
