@@ -189,7 +189,7 @@ type testRun struct {
 	buildFailed bool
 	passed      int
 	names       []string // of the tests that ran
-	failed      string // the test that failed, the innermost
+	failed      string   // the test that failed, the innermost
 	how         string
 	message     string // its first line, or what the build said
 }
@@ -288,6 +288,9 @@ func explain(lines []string) (how, message string) {
 		}
 		if strings.HasPrefix(text, "panic: test timed out") {
 			return "timeout", text
+		}
+		if strings.HasPrefix(text, "panic: test executed panic(nil) or runtime.Goexit") {
+			continue // an inner test ended an outer one by its assertion, which was printed before
 		}
 		if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
 			return "panic", text
