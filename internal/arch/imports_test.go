@@ -50,7 +50,7 @@ keyring: internal/keyring ->
 config:  internal/config -> galla
 galla:   . -> money
 money:   money ->
-testkit: internal/testkit internal/testkit/cluster -> testkit
+testkit: internal/testkit internal/testkit/cluster internal/testkit/mutant -> testkit
 `
 
 // pure are the layers of values and rules. They do no I/O, so they import none of the impure packages. (net/http is not
