@@ -83,16 +83,18 @@ func (q *Queries) EraseEvidence(ctx context.Context, arg EraseEvidenceParams) er
 const findClaims = `-- name: FindClaims :many
 SELECT c.id, c.merchant_id, c.order_id, c.superseded_by, c.payer, c.method, c.reference_id, c.given, c.amount, c.currency, c.state, c.reason, c.until_evidence, c.corrections, c.told, c.created_at, c.decided_at, c.expires_at, m.slug, CAST(COALESCE(d.amount, 0) AS bigint) AS credited
 FROM claim c JOIN merchant m ON m.id = c.merchant_id LEFT JOIN deposit d ON d.claim_id = c.id
-WHERE substr(c.order_id, 1, CAST($1 AS integer)) = CAST($2 AS text)
-   OR substr(c.payer, 1, CAST($1 AS integer)) = CAST($2 AS text)
-   OR substr(c.given, 1, CAST($1 AS integer)) = CAST($2 AS text)
-ORDER BY c.id DESC LIMIT CAST($3 AS bigint)
+WHERE c.id > (SELECT COALESCE(max(n.id), 0) - CAST($1 AS bigint) FROM claim n)
+  AND (substr(c.order_id, 1, CAST($2 AS integer)) = CAST($3 AS text)
+    OR substr(c.payer, 1, CAST($2 AS integer)) = CAST($3 AS text)
+    OR substr(c.given, 1, CAST($2 AS integer)) = CAST($3 AS text))
+ORDER BY c.id DESC LIMIT CAST($4 AS bigint)
 `
 
 type FindClaimsParams struct {
-	Length int32
-	Prefix string
-	Rows   int64
+	Stretch int64
+	Length  int32
+	Prefix  string
+	Rows    int64
 }
 
 type FindClaimsRow struct {
@@ -119,7 +121,12 @@ type FindClaimsRow struct {
 }
 
 func (q *Queries) FindClaims(ctx context.Context, arg FindClaimsParams) ([]FindClaimsRow, error) {
-	rows, err := q.db.QueryContext(ctx, findClaims, arg.Length, arg.Prefix, arg.Rows)
+	rows, err := q.db.QueryContext(ctx, findClaims,
+		arg.Stretch,
+		arg.Length,
+		arg.Prefix,
+		arg.Rows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -274,15 +281,18 @@ func (q *Queries) FindReferences(ctx context.Context, batch Batch) ([]FindRefere
 }
 
 const findReferencesByPrefix = `-- name: FindReferencesByPrefix :many
+
 SELECT id, rail, number FROM reference
-WHERE substr(number, 1, CAST($1 AS integer)) = CAST($2 AS text)
-ORDER BY id DESC LIMIT CAST($3 AS bigint)
+WHERE id > (SELECT COALESCE(max(n.id), 0) - CAST($1 AS bigint) FROM reference n)
+  AND substr(number, 1, CAST($2 AS integer)) = CAST($3 AS text)
+ORDER BY id DESC LIMIT CAST($4 AS bigint)
 `
 
 type FindReferencesByPrefixParams struct {
-	Length int32
-	Prefix string
-	Rows   int64
+	Stretch int64
+	Length  int32
+	Prefix  string
+	Rows    int64
 }
 
 type FindReferencesByPrefixRow struct {
@@ -291,8 +301,15 @@ type FindReferencesByPrefixRow struct {
 	Number string
 }
 
+// What begins with a text is looked for among the newest ids, of a stretch: no index serves it, and every deposit would pay
+// for one.
 func (q *Queries) FindReferencesByPrefix(ctx context.Context, arg FindReferencesByPrefixParams) ([]FindReferencesByPrefixRow, error) {
-	rows, err := q.db.QueryContext(ctx, findReferencesByPrefix, arg.Length, arg.Prefix, arg.Rows)
+	rows, err := q.db.QueryContext(ctx, findReferencesByPrefix,
+		arg.Stretch,
+		arg.Length,
+		arg.Prefix,
+		arg.Rows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -317,14 +334,16 @@ func (q *Queries) FindReferencesByPrefix(ctx context.Context, arg FindReferences
 const findTransfers = `-- name: FindTransfers :many
 SELECT t.id, t.reference_id, t.account_id, t.amount, t.currency, t.occurred_at, t.accuracy, t.strength, t.payer, t.marks, t.released, t.state, t.observed_at, r.rail, r.number
 FROM transfer t JOIN reference r ON r.id = t.reference_id
-WHERE substr(t.payer, 1, CAST($1 AS integer)) = CAST($2 AS text)
-ORDER BY t.id DESC LIMIT CAST($3 AS bigint)
+WHERE t.id > (SELECT COALESCE(max(n.id), 0) - CAST($1 AS bigint) FROM transfer n)
+  AND substr(t.payer, 1, CAST($2 AS integer)) = CAST($3 AS text)
+ORDER BY t.id DESC LIMIT CAST($4 AS bigint)
 `
 
 type FindTransfersParams struct {
-	Length int32
-	Prefix string
-	Rows   int64
+	Stretch int64
+	Length  int32
+	Prefix  string
+	Rows    int64
 }
 
 type FindTransfersRow struct {
@@ -346,7 +365,12 @@ type FindTransfersRow struct {
 }
 
 func (q *Queries) FindTransfers(ctx context.Context, arg FindTransfersParams) ([]FindTransfersRow, error) {
-	rows, err := q.db.QueryContext(ctx, findTransfers, arg.Length, arg.Prefix, arg.Rows)
+	rows, err := q.db.QueryContext(ctx, findTransfers,
+		arg.Stretch,
+		arg.Length,
+		arg.Prefix,
+		arg.Rows,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -95,6 +96,31 @@ func InUse(ctx context.Context, database string) (bool, error) {
 	return others > 0, classify(err, false)
 }
 
+// A machine that is gone refuses nothing: without these a connection to it would be waited on for a quarter of an hour.
+const (
+	// pgUnanswered is how long the server's machine may leave what it was sent, or a probe, unacknowledged.
+	pgUnanswered = 10 * time.Second
+	// A connection on which the server says nothing is probed after pgProbeIdle, and every pgProbeEvery from then on.
+	pgProbeIdle  = 5 * time.Second
+	pgProbeEvery = 2 * time.Second
+	pgProbes     = 3
+)
+
+// dialPostgres connects as pgx would, and notices soon when the other machine has died.
+func dialPostgres(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: pgProbeIdle, Interval: pgProbeEvery, Count: pgProbes}}
+	if strings.HasPrefix(network, "tcp") {
+		dialer.Control = func(_, _ string, raw syscall.RawConn) error {
+			var err error
+			controlErr := raw.Control(func(fd uintptr) {
+				err = boundUnanswered(fd, pgUnanswered)
+			})
+			return errors.Join(controlErr, err)
+		}
+	}
+	return dialer.DialContext(ctx, network, address)
+}
+
 func pgConfig(dsn string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -103,6 +129,7 @@ func pgConfig(dsn string) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
+	config.DialFunc = dialPostgres
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "galla"
 	}

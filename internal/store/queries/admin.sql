@@ -112,17 +112,22 @@ FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(rail smallint, number
 CROSS JOIN reference r
 WHERE r.rail = j.rail AND r.number = j.number;
 
+-- What begins with a text is looked for among the newest ids, of a stretch: no index serves it, and every deposit would pay
+-- for one.
+
 -- name: FindReferencesByPrefix :many
 SELECT id, rail, number FROM reference
-WHERE substr(number, 1, CAST(sqlc.arg(length) AS integer)) = CAST(sqlc.arg(prefix) AS text)
+WHERE id > (SELECT COALESCE(max(n.id), 0) - CAST(sqlc.arg(stretch) AS bigint) FROM reference n)
+  AND substr(number, 1, CAST(sqlc.arg(length) AS integer)) = CAST(sqlc.arg(prefix) AS text)
 ORDER BY id DESC LIMIT CAST(sqlc.arg(rows) AS bigint);
 
 -- name: FindClaims :many
 SELECT c.*, m.slug, CAST(COALESCE(d.amount, 0) AS bigint) AS credited
 FROM claim c JOIN merchant m ON m.id = c.merchant_id LEFT JOIN deposit d ON d.claim_id = c.id
-WHERE substr(c.order_id, 1, CAST(sqlc.arg(length) AS integer)) = CAST(sqlc.arg(prefix) AS text)
-   OR substr(c.payer, 1, CAST(sqlc.arg(length) AS integer)) = CAST(sqlc.arg(prefix) AS text)
-   OR substr(c.given, 1, CAST(sqlc.arg(length) AS integer)) = CAST(sqlc.arg(prefix) AS text)
+WHERE c.id > (SELECT COALESCE(max(n.id), 0) - CAST(sqlc.arg(stretch) AS bigint) FROM claim n)
+  AND (substr(c.order_id, 1, CAST(sqlc.arg(length) AS integer)) = CAST(sqlc.arg(prefix) AS text)
+    OR substr(c.payer, 1, CAST(sqlc.arg(length) AS integer)) = CAST(sqlc.arg(prefix) AS text)
+    OR substr(c.given, 1, CAST(sqlc.arg(length) AS integer)) = CAST(sqlc.arg(prefix) AS text))
 ORDER BY c.id DESC LIMIT CAST(sqlc.arg(rows) AS bigint);
 
 -- name: FindClaimsOfOrder :many
@@ -135,7 +140,8 @@ WHERE c.merchant_id = m.id AND c.order_id = sqlc.arg(order_id);
 -- name: FindTransfers :many
 SELECT t.*, r.rail, r.number
 FROM transfer t JOIN reference r ON r.id = t.reference_id
-WHERE substr(t.payer, 1, CAST(sqlc.arg(length) AS integer)) = CAST(sqlc.arg(prefix) AS text)
+WHERE t.id > (SELECT COALESCE(max(n.id), 0) - CAST(sqlc.arg(stretch) AS bigint) FROM transfer n)
+  AND substr(t.payer, 1, CAST(sqlc.arg(length) AS integer)) = CAST(sqlc.arg(prefix) AS text)
 ORDER BY t.id DESC LIMIT CAST(sqlc.arg(rows) AS bigint);
 
 -- name: GetDeposit :one
