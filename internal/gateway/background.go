@@ -138,6 +138,6 @@ func (g *Gateway) write(ctx context.Context, f func(context.Context, *store.Quer
 		case !errors.Is(err, store.ErrRetry) || try >= maxTries:
 			return err
 		}
-		pause(try)
+		g.pause(try)
 	}
 }

@@ -52,6 +52,8 @@ type Options struct {
 	// OnPostback is called after a commit with the postbacks that it wrote, so that the local sender need not look for
 	// them, or with nil when others may have become due. It must not block.
 	OnPostback func([]Postback)
+	// Sleep waits before a transaction is run again. nil: time.Sleep.
+	Sleep func(time.Duration)
 	// LeaseNow is the clock of leases. nil: the database's on PostgreSQL, Now on SQLite.
 	LeaseNow func() time.Time
 }
@@ -89,6 +91,9 @@ func Open(ctx context.Context, s *store.Store, keys *keyring.Keyring, opts Optio
 	}
 	if opts.OnFatal == nil {
 		opts.OnFatal = func(err error) { panic(err) }
+	}
+	if opts.Sleep == nil {
+		opts.Sleep = time.Sleep
 	}
 	g := &Gateway{store: s, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue(), budget: newBudget(), offers: newOffers()}
 	g.keyring.Store(keys)

@@ -255,12 +255,12 @@ func (g *Gateway) commitBatch(items []*item) error {
 		}
 		g.counters.Retries.Add(1)
 		if !errors.Is(err, errNeedIDs) {
-			pause(try)
+			g.pause(try)
 		}
 	}
 }
 
 // pause waits a little longer with each try, with jitter, so that two losers of one race don't meet again.
-func pause(try int) {
-	time.Sleep(time.Duration(try) * time.Duration(1+rand.IntN(5)) * time.Millisecond)
+func (g *Gateway) pause(try int) {
+	g.opts.Sleep(time.Duration(try) * time.Duration(1+rand.IntN(5)) * time.Millisecond)
 }

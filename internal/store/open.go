@@ -40,6 +40,8 @@ type Options struct {
 	SQLiteSynchronous string
 	// MaxConns bounds the PostgreSQL connections of this process; 0 means DefaultMaxConns.
 	MaxConns int
+	// Seam is told of each operation on the database before it takes place. Only the simulator sets it.
+	Seam Seam
 }
 
 // DefaultMaxConns is the pool of one instance on PostgreSQL: a few writers, the rest for reads.
@@ -60,6 +62,8 @@ type Store struct {
 	writerMu sync.Mutex
 	writer   *session // SQLite: the one writing connection with its prepared statements
 	readStmt *statements
+
+	seam Seam // nil but in the simulator
 }
 
 // Parse splits a GALLA_DATABASE value into engine and what the driver is given.
@@ -85,7 +89,7 @@ func Open(ctx context.Context, database string, access Access, opts Options) (*S
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{engine: engine}
+	s := &Store{engine: engine, seam: opts.Seam}
 	if engine == SQLite {
 		err = s.openSQLite(ctx, target, access, opts)
 	} else {

@@ -25,18 +25,26 @@ func (s *Store) WriteBatch(ctx context.Context, f func(ctx context.Context, q *Q
 	if s.engine == SQLite {
 		return s.writeSQLite(ctx, guarded(f))
 	}
+	if err := s.at(AtBegin); err != nil {
+		return err
+	}
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return classify(err, false)
 	}
 	defer conn.Close() // back to the pool, which discards a broken one
-	p := &pipeline{conn: conn, memory: s.memory}
+	p := &pipeline{conn: conn, memory: s.memory, seam: s.at}
 	p.queue("BEGIN")
 	if err := guarded(f)(ctx, New(p)); err != nil {
 		p.rollback(ctx)
 		return classify(err, false)
 	}
+	if err := s.at(AtCommit); err != nil {
+		p.rollback(ctx)
+		return err
+	}
 	p.queue("COMMIT")
+	p.seam = nil
 	if err := p.flush(ctx); err != nil {
 		p.rollback(ctx)
 		var refused *pgconn.PgError
@@ -46,7 +54,7 @@ func (s *Store) WriteBatch(ctx context.Context, f func(ctx context.Context, q *Q
 	if p.tag != "COMMIT" {
 		return fmt.Errorf("%w: an error in it was overlooked", pgx.ErrTxCommitRollback)
 	}
-	return nil
+	return s.at(AfterCommit)
 }
 
 // Ahead tells which queries follow. On PostgreSQL they travel with the first of them; then each must be called with the
@@ -76,6 +84,7 @@ func QueryLoadDisputedAccounts() Query           { return Query{loadDisputedAcco
 type pipeline struct {
 	conn    *sql.Conn
 	memory  *sql.DB
+	seam    func(Moment) error // before each round trip, nil: no more
 	waiting []*waitingStatement
 	told    []*waitingStatement // queries of Ahead that were not called yet
 	sent    int                 // statements of the last flush
@@ -100,6 +109,11 @@ func (p *pipeline) queue(query string, args ...any) *waitingStatement {
 func (p *pipeline) flush(ctx context.Context) error {
 	if len(p.waiting) == 0 {
 		return nil
+	}
+	if p.seam != nil {
+		if err := p.seam(AtStatement); err != nil {
+			return err
+		}
 	}
 	waiting := p.waiting
 	p.waiting, p.sent, p.done, p.begun = nil, len(waiting), 0, true

@@ -52,6 +52,9 @@ func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Querie
 	s.writerMu.Lock()
 	defer s.writerMu.Unlock()
 	defer s.writer.release()
+	if err := s.at(AtBegin); err != nil {
+		return err
+	}
 	if err := s.turn.enter(); err != nil {
 		return fmt.Errorf("%w: turnstile: %w", ErrUnavailable, err)
 	}
@@ -65,7 +68,10 @@ func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Querie
 	if err != nil {
 		return classify(err, false)
 	}
-	if err := f(ctx, New(s.writer)); err != nil {
+	if err := f(ctx, s.inTransaction(s.writer)); err != nil {
+		return s.rollback(ctx, err)
+	}
+	if err := s.at(AtCommit); err != nil {
 		return s.rollback(ctx, err)
 	}
 	if _, err := s.writer.ExecContext(unlimited, "COMMIT"); err != nil {
@@ -73,7 +79,7 @@ func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Querie
 		return s.rollback(ctx, err)
 	}
 	stored = true
-	return nil
+	return s.at(AfterCommit)
 }
 
 // rollback ends the open SQLite transaction. SQLite may have rolled back by itself: "no transaction is active".
@@ -87,18 +93,24 @@ func (s *Store) rollback(ctx context.Context, cause error) error {
 }
 
 func (s *Store) writePostgres(ctx context.Context, f func(context.Context, *Queries) error) error {
+	if err := s.at(AtBegin); err != nil {
+		return err
+	}
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return classify(err, false)
 	}
-	if err := f(ctx, New(tx)); err != nil {
+	if err = f(ctx, s.inTransaction(tx)); err == nil {
+		err = s.at(AtCommit)
+	}
+	if err != nil {
 		_ = tx.Rollback() // the connection is discarded when this fails, and the server rolls back
 		return classify(err, false)
 	}
 	if err := tx.Commit(); err != nil {
 		return classify(err, true)
 	}
-	return nil
+	return s.at(AfterCommit)
 }
 
 // session is SQLite's writing connection with its prepared statements. Guarded by Store.writerMu.
@@ -238,6 +250,9 @@ func (r *reader) PrepareContext(ctx context.Context, query string) (*sql.Stmt, e
 }
 
 func (r *reader) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := r.store.at(AtRead); err != nil {
+		return nil, err
+	}
 	if r.store.engine == Postgres {
 		return r.store.read.QueryContext(ctx, query, args...)
 	}
@@ -249,6 +264,7 @@ func (r *reader) QueryContext(ctx context.Context, query string, args ...any) (*
 }
 
 func (r *reader) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	ctx = unless(ctx, r.store.at(AtRead))
 	if r.store.engine == SQLite {
 		if stmt, err := r.store.readStmt.get(ctx, query); err == nil {
 			return stmt.QueryRowContext(ctx, args...)

@@ -72,7 +72,7 @@ func (l *queue) take() withdrawal.ID {
 // work is one slot of a rail: it sees to one after another while any waits.
 func (s *shift) work(l *queue, id withdrawal.ID) {
 	for again := true; again; {
-		err := s.teller.serve(s.ctx, id)
+		err := s.teller.Serve(s.ctx, id)
 		if err != nil && s.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			err = nil // it wasn't begun
 		}

@@ -109,8 +109,8 @@ func (t *Teller) Turn(ctx context.Context) error {
 	}
 }
 
-// serve makes one call for a withdrawal. The intent is stored before, the answer after it, whatever ctx does meanwhile.
-func (t *Teller) serve(ctx context.Context, id withdrawal.ID) error {
+// Serve makes one call for a withdrawal. The intent is stored before, the answer after it, whatever ctx does meanwhile.
+func (t *Teller) Serve(ctx context.Context, id withdrawal.ID) error {
 	var by rail.Rail
 	p, ok, err := t.config.Gateway.BeginPayout(ctx, id, func(name string) (served bool) {
 		if by, served = t.config.Rails(name); !served {

@@ -1,0 +1,93 @@
+package oracle
+
+import "slices"
+
+// Checks are all checks of the database. Their SQL is the oracle's own.
+var Checks = slices.Concat(depositChecks, claimChecks, transferChecks, evidenceChecks, withdrawalChecks, bookChecks, postbackChecks, wholeChecks)
+
+// passes are the tables in the order in which they are looked at.
+var passes = []pass{
+	{table: "posting", id: "p.entry_id", from: "posting p LEFT JOIN ledger_account s ON s.id = p.source_id LEFT JOIN ledger_account x ON x.id = p.destination_id"},
+	{table: "deposit", id: "d.id", from: "deposit d LEFT JOIN claim c ON c.id = d.claim_id LEFT JOIN transfer t ON t.id = d.transfer_id " +
+		"LEFT JOIN postback b ON b.kind = 'deposit' AND b.subject_id = d.id"},
+	{table: "claim", id: "c.id", from: "claim c LEFT JOIN deposit d ON d.claim_id = c.id",
+		touched: "c.id IN (SELECT o.claim_id FROM postback b JOIN deposit o ON o.id = b.subject_id WHERE b.kind = 'deposit' AND b.id > $1 AND b.id <= $2)"},
+	{table: "transfer", id: "t.id", from: "transfer t LEFT JOIN deposit d ON d.transfer_id = t.id",
+		touched: "t.id IN (SELECT o.transfer_id FROM postback b JOIN deposit o ON o.id = b.subject_id WHERE b.kind = 'deposit' AND b.id > $1 AND b.id <= $2)"},
+	{table: "evidence", id: "e.id", from: "evidence e LEFT JOIN transfer t ON t.id = e.transfer_id"},
+	{table: "withdrawal", id: "w.id", from: "withdrawal w LEFT JOIN postback b ON b.kind = 'withdrawal' AND b.subject_id = w.id",
+		touched: "w.id IN (SELECT b.subject_id FROM postback b WHERE b.kind = 'withdrawal' AND b.id > $1 AND b.id <= $2)"},
+	{table: "adjustment", id: "a.id", from: "adjustment a"},
+	{table: "postback", id: "b.id", from: "postback b"},
+}
+
+var depositChecks = []Check{
+	{Invariant: "M-4", Table: "deposit", What: "each credit is the observed amount",
+		Wrong: "d.amount IS DISTINCT FROM t.amount OR d.currency IS DISTINCT FROM t.currency",
+		Tells: "deposit {d.id} is {d.amount} {d.currency}, its transfer {t.amount} {t.currency}"},
+	{Invariant: "M-4", Table: "deposit", What: "the ledger moved each credit once, from where its money lay to its merchant",
+		Wrong: "NOT EXISTS (SELECT 1 FROM posting p JOIN ledger_account s ON s.id = p.source_id JOIN ledger_account x ON x.id = p.destination_id " +
+			"WHERE p.kind = 'deposit' AND p.event_id = d.id AND p.amount = d.amount AND s.kind = 'unclaimed' AND s.owner_id = t.account_id " +
+			"AND x.kind = 'merchant' AND x.owner_id = d.merchant_id) " +
+			"OR EXISTS (SELECT 1 FROM posting p WHERE p.kind = 'deposit' AND p.event_id = d.id AND p.line > 0)",
+		Tells: "deposit {d.id} is of {d.amount} to merchant {d.merchant_id} from account {t.account_id}, and the ledger didn't move just that"},
+	{Invariant: "M-4", Table: "deposit", What: "the ledger moved each fee once",
+		Wrong: "COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'deposit_fee' AND p.event_id = d.id), 0) <> d.fee",
+		Tells: "deposit {d.id} has a fee of {d.fee}, and the ledger moved another"},
+	{Invariant: "C-1", Table: "deposit", What: "each transfer, number and claim is credited at most once",
+		Wrong: "EXISTS (SELECT 1 FROM deposit o WHERE o.transfer_id = d.transfer_id AND o.id <> d.id) " +
+			"OR EXISTS (SELECT 1 FROM deposit o WHERE o.claim_id = d.claim_id AND o.id <> d.id)",
+		Tells: "deposit {d.id} isn't the only credit of transfer {d.transfer_id} or claim {d.claim_id}"},
+	{Invariant: "C-2", Table: "deposit", What: "each credit has its accepted claim, of its merchant and its number",
+		Wrong: "c.state IS DISTINCT FROM 'accepted' OR c.merchant_id IS DISTINCT FROM d.merchant_id OR c.reference_id IS DISTINCT FROM t.reference_id",
+		Tells: "deposit {d.id} of merchant {d.merchant_id} has claim {d.claim_id}, which is {c.state}, of merchant {c.merchant_id} and on number {c.reference_id}; its transfer is on {t.reference_id}"},
+	{Invariant: "P-1", Table: "deposit", What: "each credit has its postback, to its merchant",
+		Wrong: "b.merchant_id IS DISTINCT FROM d.merchant_id",
+		Tells: "deposit {d.id} is of merchant {d.merchant_id}, its postback goes to {b.merchant_id}"},
+	{Invariant: "P-1", Table: "deposit", What: "the postback of a credit says what the credit is",
+		Wrong: lacks("b.body", `'"amount":'`, decimal("d.amount", "d.currency"), `',"currency_code":"'`, "d.currency", `'","label":'`, text("c.payer"), "','") +
+			" OR " + lacks("b.body", `'"stockpiling_id":'`, "d.id", `',"transaction_id":"'`, "(SELECT r.number FROM reference r WHERE r.id = t.reference_id)", `'","transaction_type":0,"plugin_custom_order_id":'`, text("c.order_id"), "','") +
+			" OR " + lacks("b.body", `',"direction":"ingoing",'`),
+		Tells: "deposit {d.id} is {d.amount} {d.currency} (minor units) for claim {d.claim_id}, its postback {b.id} says something else"},
+}
+
+var claimChecks = []Check{
+	{Invariant: "C-2", Table: "claim", What: "what is accepted is credited, and nothing else",
+		Wrong: "(c.state = 'accepted') <> (d.id IS NOT NULL)", Tells: "claim {c.id} is {c.state}, its deposit is {d.id}"},
+	{Invariant: "C-3", Table: "claim", What: "each order has one current claim",
+		Wrong: "CASE WHEN c.superseded_by = 0 THEN EXISTS (SELECT 1 FROM claim o WHERE o.merchant_id = c.merchant_id AND o.order_id = c.order_id AND o.superseded_by = 0 AND o.id <> c.id) " +
+			"ELSE NOT EXISTS (SELECT 1 FROM claim o WHERE o.merchant_id = c.merchant_id AND o.order_id = c.order_id AND o.superseded_by = 0) END",
+		Tells: "claim {c.id} of merchant {c.merchant_id} is superseded by {c.superseded_by}: its order hasn't just one current claim"},
+	{Invariant: "C-3", Table: "claim", What: "what replaced a claim is of the same order",
+		Wrong: "c.superseded_by <> 0 AND NOT EXISTS (SELECT 1 FROM claim o WHERE o.id = c.superseded_by AND o.merchant_id = c.merchant_id AND o.order_id = c.order_id)",
+		Tells: "claim {c.id} is superseded by {c.superseded_by}, which isn't a claim of its order"},
+	{Invariant: "S-1", Table: "claim", What: "each claim came to its state by listed moves, all of them logged",
+		Wrong: claimStates.wrong("c.id", "c.state"), Tells: "claim {c.id} is {c.state}, and the log of its states doesn't lead there by listed moves"},
+}
+
+var transferChecks = []Check{
+	{Invariant: "C-2", Table: "transfer", What: "what is credited or disputed has its credit, and nothing else",
+		Wrong: "(t.state IN ('credited', 'disputed')) <> (d.id IS NOT NULL)", Tells: "transfer {t.id} is {t.state}, its deposit is {d.id}"},
+	{Invariant: "C-1", Table: "transfer", What: "each number is one transfer",
+		Wrong: "EXISTS (SELECT 1 FROM transfer o WHERE o.reference_id = t.reference_id AND o.id <> t.id)", Tells: "transfer {t.id} isn't the only one on number {t.reference_id}"},
+	{Invariant: "E-3", Table: "transfer", What: "what evidence contradicts can't be claimed, until a person overrules it",
+		Wrong: "CASE WHEN t.state IN ('rejected', 'disputed') THEN false WHEN t.marks - (t.marks & t.released) = 0 THEN t.state NOT IN ('observed', 'credited') " +
+			"WHEN (t.marks - (t.marks & t.released)) & 3 <> 0 THEN t.state <> 'quarantined' WHEN (t.marks - (t.marks & t.released)) & 4 <> 0 THEN t.state <> 'reversed' " +
+			"ELSE t.state <> 'internal' END",
+		Tells: "transfer {t.id} is {t.state}, what speaks against it are marks {t.marks}, of which {t.released} are overruled"},
+	{Invariant: "E-2", Table: "transfer", What: "a disputed credit holds back its account",
+		Wrong: "(t.state = 'disputed') <> EXISTS (SELECT 1 FROM disputed_transfer q WHERE q.transfer_id = t.id AND q.account_id = t.account_id)",
+		Tells: "transfer {t.id} on account {t.account_id} is {t.state}, and the list of disputes disagrees"},
+	{Invariant: "E-1", Table: "transfer", What: "each transfer has the evidence that told of it",
+		Wrong: "NOT EXISTS (SELECT 1 FROM evidence e WHERE e.reference_id = t.reference_id AND e.transfer_id = t.id)", Tells: "transfer {t.id} has no evidence"},
+	{Invariant: "S-1", Table: "transfer", What: "each transfer came to its state by listed moves, all of them logged",
+		Wrong: transferStates.wrong("t.id", "t.state"), Tells: "transfer {t.id} is {t.state}, and the log of its states doesn't lead there by listed moves"},
+}
+
+var evidenceChecks = []Check{
+	{Invariant: "E-1", Table: "evidence", What: "each report is kept once",
+		Wrong: "EXISTS (SELECT 1 FROM evidence o WHERE o.fingerprint = e.fingerprint AND o.id <> e.id)", Tells: "evidence {e.id} is kept more than once"},
+	{Invariant: "E-1", Table: "evidence", What: "what told of a transfer has it, on its number, and its own bytes",
+		Wrong: "CASE WHEN e.outcome IN ('created', 'duplicate') THEN t.id IS NULL OR t.reference_id IS DISTINCT FROM e.reference_id OR length(e.raw) = 0 ELSE e.transfer_id IS NOT NULL AND t.id IS NULL END",
+		Tells: "evidence {e.id} is {e.outcome} on number {e.reference_id}, it has transfer {e.transfer_id} on number {t.reference_id}"},
+}
