@@ -44,6 +44,8 @@ var commands = []func(*app) *cobra.Command{
 	newKey,
 	newConfig,
 	newBench,
+	newTorture,
+	newTortureVictim,
 	newVersion,
 	newMan,
 }
