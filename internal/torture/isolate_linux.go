@@ -14,7 +14,7 @@ import (
 )
 
 // inside marks the process that runs in namespaces of its own.
-const inside = "GALLA_TORTURE_INSIDE"
+const inside = "TORTURE_INSIDE"
 
 // Isolated tells whether nothing is to be gained by Isolate: this process has been isolated already, or may not be.
 func Isolated() bool { return os.Getenv(inside) != "" || os.Geteuid() != 0 }

@@ -27,6 +27,13 @@ const (
 	Cut     = "cut"     // the network to PostgreSQL loses all packets of one direction
 )
 
+const (
+	// VictimCommand is the hidden command by which a control is served, and SynchronousVariable what it alone reads: SQLite's
+	// synchronous in place of FULL. `galla serve` knows neither.
+	VictimCommand       = "torture-victim"
+	SynchronousVariable = "TORTURE_SYNCHRONOUS"
+)
+
 // The engines, as in proof.Result.
 const (
 	SQLite   = "sqlite"

@@ -20,10 +20,6 @@ import (
 )
 
 const (
-	// VictimCommand is the hidden command by which a control is served, and SynchronousVariable what it alone reads: SQLite's
-	// synchronous in place of FULL. `galla serve` knows neither.
-	VictimCommand       = "torture-victim"
-	SynchronousVariable = "GALLA_TORTURE_SYNCHRONOUS"
 	// commandLimit bounds a command.
 	commandLimit = time.Minute
 	// keptLines is how much of a log is kept for an autopsy.

@@ -47,34 +47,38 @@ type world struct {
 }
 
 // newWorld makes everything and starts the load.
-func newWorld(ctx context.Context, o Options, c campaign, idle func() func()) (w *world, err error) {
+func newWorld(ctx context.Context, o Options, c campaign, idle func() func()) (*world, error) {
 	folder, err := os.MkdirTemp("", "galla-torture-")
 	if err != nil {
 		return nil, err
 	}
-	w = &world{
+	w := &world{
 		o: o, idle: idle, engine: c.engine, folder: folder, hits: map[string]int64{},
 		random: rand.New(rand.NewPCG(o.Seed, uint64(len(c.name())))), moved: make(chan struct{}, 1),
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, w.close())
-		}
-	}()
+	if err := w.build(ctx, c); err != nil {
+		return nil, errors.Join(err, w.close(), os.RemoveAll(folder))
+	}
+	w.load.start(ctx)
+	return w, nil
+}
+
+// build makes what newWorld returns.
+func (w *world) build(ctx context.Context, c campaign) (err error) {
 	// PostgreSQL's user must reach what is in it.
-	if err := os.Chmod(folder, 0o755); err != nil {
-		return nil, err
+	if err := os.Chmod(w.folder, 0o755); err != nil {
+		return err
 	}
-	if w.book, err = newBook(filepath.Join(folder, "book.jsonl")); err != nil {
-		return nil, err
+	if w.book, err = newBook(filepath.Join(w.folder, "book.jsonl")); err != nil {
+		return err
 	}
-	if w.ground, err = newGround(folder, c.fault, o.Seed); err != nil {
-		return nil, err
+	if w.ground, err = newGround(w.folder, c.fault, w.o.Seed); err != nil {
+		return err
 	}
 	database := "sqlite:" + filepath.Join(w.ground.folder, "galla.db")
 	if c.engine == Postgres {
 		if err := w.startServer(ctx, c); err != nil {
-			return nil, err
+			return err
 		}
 		database = w.server.dsn("galla")
 	}
@@ -82,17 +86,13 @@ func newWorld(ctx context.Context, o Options, c campaign, idle func() func()) (w
 	if c.control {
 		synchronous = "NORMAL"
 	}
-	if w.galla, err = newInstallation(ctx, o.Binary, folder, database, synchronous); err != nil {
-		return nil, err
+	if w.galla, err = newInstallation(ctx, w.o.Binary, w.folder, database, synchronous); err != nil {
+		return err
 	}
 	if err := w.furnish(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if err := w.serve(ctx); err != nil {
-		return nil, err
-	}
-	w.load.start(ctx)
-	return w, nil
+	return w.serve(ctx)
 }
 
 // startServer makes the PostgreSQL server of a campaign.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -83,6 +84,10 @@ func (d *Disk) Mount() error {
 	top := root.NewNode(root, nil, "", &st)
 	root.RootNode = top
 	timeout := cached
+	// The library opens /dev/fuse for the children as well. One that inherits it keeps the mount's own end open, and the kernel
+	// would wait for answers for ever once this process is gone. So nobody is born until it is closed for them.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	server, err := fs.Mount(d.mount, top, &fs.Options{
 		EntryTimeout: &timeout, AttrTimeout: &timeout,
 		MountOptions: fuse.MountOptions{
@@ -94,6 +99,22 @@ func (d *Disk) Mount() error {
 		return fmt.Errorf("disk: mount: %w", err)
 	}
 	d.server = server
+	return closeForChildren()
+}
+
+// closeForChildren lets no child inherit the kernel's end of a mount.
+func closeForChildren() error {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("disk: %w", err)
+	}
+	for _, e := range entries {
+		if to, err := os.Readlink(filepath.Join("/proc/self/fd", e.Name())); err == nil && to == "/dev/fuse" {
+			if fd, err := strconv.Atoi(e.Name()); err == nil {
+				syscall.CloseOnExec(fd)
+			}
+		}
+	}
 	return nil
 }
 
