@@ -92,7 +92,13 @@ func (w *world) build(ctx context.Context, c campaign) (err error) {
 	if err := w.furnish(ctx); err != nil {
 		return err
 	}
-	return w.serve(ctx)
+	if err := w.serve(ctx); err != nil {
+		return err
+	}
+	if c.control && w.ground.disk != nil {
+		w.ground.disk.Settle() // without it fsync=off would lose the database itself, and no payment
+	}
+	return nil
 }
 
 // startServer makes the PostgreSQL server of a campaign.
