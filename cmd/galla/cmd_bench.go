@@ -15,7 +15,7 @@ import (
 
 func newBench(a *app) *cobra.Command {
 	return inGroup(groupHouse, group("bench", "Measure this machine: how many deposits a second, and how near to what the database can",
-		newBenchActivate(a), newBenchPostback(a), newBenchStart(a)))
+		newBenchActivate(a), newBenchPostback(a), newBenchStart(a), newBenchGrow(a), newBenchInstances(a), newBenchFsync(a)))
 }
 
 func newBenchActivate(a *app) *cobra.Command {

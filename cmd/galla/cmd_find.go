@@ -18,6 +18,8 @@ import (
 const (
 	// maxFound is how many rows of each table a search shows.
 	maxFound = 50
+	// findStretch is how many of the newest ids are searched for what only begins with the text: seconds on any database.
+	findStretch = 500_000
 	// maxFindText is the longest text that is looked for: the longest id of the protocol.
 	maxFindText = 190
 )
@@ -59,7 +61,8 @@ func newFind(a *app) *cobra.Command {
 				table(w, []string{"what", "id", "state", "at", "number", "amount", "who"}, rows)
 			})
 		})
-	c.Long = "Find looks in claims, transfers and evidence, for the text itself and for what begins with it, newest first.\n" +
+	c.Long = "Find looks in claims, transfers and evidence for the text itself, and among the newest 500,000 of each also for what\n" +
+		"begins with it, newest first.\n" +
 		"galla claim show, transfer show and evidence show tell the rest."
 	return inGroup(groupPayments, c)
 }
@@ -121,7 +124,7 @@ func (f *search) numbers(text string) error {
 }
 
 func (f *search) numbersByPrefix(text string) error {
-	rows, err := f.q.FindReferencesByPrefix(f.ctx, store.FindReferencesByPrefixParams{Length: length(text), Prefix: text, Rows: maxFound})
+	rows, err := f.q.FindReferencesByPrefix(f.ctx, store.FindReferencesByPrefixParams{Length: length(text), Prefix: text, Stretch: findStretch, Rows: maxFound})
 	if err != nil {
 		return err
 	}
@@ -204,7 +207,7 @@ func (f *search) credit(text string) error {
 }
 
 func (f *search) claimsByPrefix(text string) error {
-	rows, err := f.q.FindClaims(f.ctx, store.FindClaimsParams{Length: length(text), Prefix: text, Rows: maxFound})
+	rows, err := f.q.FindClaims(f.ctx, store.FindClaimsParams{Length: length(text), Prefix: text, Stretch: findStretch, Rows: maxFound})
 	for _, row := range rows {
 		f.claim(store.ListClaimsRow(row))
 	}
@@ -212,7 +215,7 @@ func (f *search) claimsByPrefix(text string) error {
 }
 
 func (f *search) transfersByPrefix(text string) error {
-	rows, err := f.q.FindTransfers(f.ctx, store.FindTransfersParams{Length: length(text), Prefix: text, Rows: maxFound})
+	rows, err := f.q.FindTransfers(f.ctx, store.FindTransfersParams{Length: length(text), Prefix: text, Stretch: findStretch, Rows: maxFound})
 	for _, row := range rows {
 		f.transfer(store.ListTransfersRow(row))
 	}

@@ -47,3 +47,16 @@ func newVersion(a *app) *cobra.Command {
 		})
 	}))
 }
+
+// shortHash is how many characters of a commit's hash name it to people.
+const shortHash = 10
+
+// shortCommit is the code that runs, for results: "" where the build doesn't know, with a + where files differ from the commit.
+func shortCommit() string {
+	v := buildVersion()
+	commit := v.Commit[:min(len(v.Commit), shortHash)]
+	if v.Modified {
+		commit += "+"
+	}
+	return commit
+}

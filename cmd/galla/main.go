@@ -44,6 +44,7 @@ var commands = []func(*app) *cobra.Command{
 	newKey,
 	newConfig,
 	newBench,
+	newSimulate,
 	newTorture,
 	newTortureVictim,
 	newVersion,

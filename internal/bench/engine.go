@@ -29,6 +29,8 @@ type engine struct {
 	amount    money.Money
 	stop      func()
 	seen      int64 // transfers stored for activations, by number of the unit
+	scattered bool  // order ids don't count up
+	activated int64 // of these, how many were credited before anything is measured
 	observed  measure
 }
 
@@ -49,6 +51,18 @@ func openEngine(ctx context.Context, database, folder string, urls []string, onP
 	if err := keyring.Generate(keyFile); err != nil {
 		return nil, err
 	}
+	e, err := startEngine(ctx, database, keyFile, gateway.Options{Now: time.Now, Simulated: true, OnPostback: onPostback})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.populate(ctx, urls); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
+}
+
+// startEngine starts a gateway over an installation, which it makes when it isn't there.
+func startEngine(ctx context.Context, database, keyFile string, opts gateway.Options) (*engine, error) {
 	keys, err := keyring.Load(keyFile)
 	if err != nil {
 		return nil, err
@@ -57,7 +71,7 @@ func openEngine(ctx context.Context, database, folder string, urls []string, onP
 	if err != nil {
 		return nil, err
 	}
-	g, err := gateway.Open(ctx, s, keys, gateway.Options{Now: time.Now, Simulated: true, OnPostback: onPostback})
+	g, err := gateway.Open(ctx, s, keys, opts)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -71,9 +85,6 @@ func openEngine(ctx context.Context, database, folder string, urls []string, onP
 		g.Close()
 	}
 	e.method, _ = method.Lookup(walletType)
-	if err := e.populate(ctx, urls); err != nil {
-		return nil, errors.Join(err, e.close())
-	}
 	return e, nil
 }
 
@@ -202,8 +213,12 @@ func (e *engine) evidence(n int64) gateway.EvidenceItem {
 
 // claim is the n-th activation for the way without HTTP.
 func (e *engine) claim(n int64) gateway.ClaimRequest {
+	order := appendOrder
+	if e.scattered {
+		order = appendScatteredOrder
+	}
 	return gateway.ClaimRequest{
-		MerchantID: e.seller(n).id, OrderID: string(appendOrder(nil, n)), Payer: string(appendPayer(nil, n)), Method: e.method,
+		MerchantID: e.seller(n).id, OrderID: string(order(nil, n)), Payer: string(appendPayer(nil, n)), Method: e.method,
 		Key1: string(appendNumber(nil, forActivation, n)), Amount: e.amount,
 	}
 }

@@ -51,15 +51,15 @@ const (
 	evidencePath = "/evidence/v1/transfers"
 )
 
-// activators are clients that each send one activation after another over a connection of their own. heads are those of
-// the merchants.
-func activators(s *server, count int, tokens []string) ([]worker, func(), error) {
+// activators are clients that each send one activation after another over a connection of their own, for the merchants
+// with these tokens in turn. order appends an order id.
+func activators(s *server, count int, tokens []string, order func([]byte, int64) []byte) ([]worker, func(), error) {
 	heads := make([][]byte, len(tokens))
 	for i, token := range tokens {
 		heads[i] = head(activatePath, s.address, token)
 	}
 	return connect(s, count, 1, func(c *client, n int64) error {
-		c.body = activateBody(c.body[:0], n)
+		c.body = activateBody(c.body[:0], n, order)
 		answer, err := c.post(heads[n%int64(len(heads))], c.body)
 		if err == nil && !bytes.Contains(answer, answerOK) {
 			err = fmt.Errorf("a claim with its evidence was answered %s", answer)
@@ -73,13 +73,13 @@ var (
 	answerCreated = []byte(`"status":"created"`)
 )
 
-// observers are clients that each report evidence, each transfers per request.
-func observers(s *server, count int, token string, each int64) ([]worker, func(), error) {
+// observers are clients that each report evidence, each transfers per request, with numbers of a prefix.
+func observers(s *server, count int, token, prefix string, each int64) ([]worker, func(), error) {
 	head := head(evidencePath, s.address, token)
 	return connect(s, count, each, func(c *client, first int64) error {
-		c.body = evidenceBody(append(c.body[:0], '['), forEvidence, first)
+		c.body = evidenceBody(append(c.body[:0], '['), prefix, first)
 		for i := range each - 1 {
-			c.body = evidenceBody(append(c.body, ','), forEvidence, first+1+i)
+			c.body = evidenceBody(append(c.body, ','), prefix, first+1+i)
 		}
 		body := append(c.body, ']')
 		if c.body = body; each == 1 {
@@ -113,12 +113,12 @@ func connect(s *server, count int, each int64, request func(c *client, first int
 	return workers, disconnect, nil
 }
 
-func activateBody(b []byte, n int64) []byte {
+func activateBody(b []byte, n int64, order func([]byte, int64) []byte) []byte {
 	b = append(b, `{"currency_code":"INR","wallet_type":"`+walletType+`","label":"`...)
 	b = append(appendPayer(b, n), `","key1":"`...)
 	b = append(appendNumber(b, forActivation, n), `","amount":`...)
 	b = append(strconv.AppendInt(b, amountMinor/100, 10), `,"custom_transaction_id":"`...)
-	return append(appendOrder(b, n), `"}`...)
+	return append(order(b, n), `"}`...)
 }
 
 func evidenceBody(b []byte, prefix string, n int64) []byte {

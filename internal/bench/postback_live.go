@@ -33,7 +33,7 @@ func (d *deliveries) activate(ctx context.Context, clients int, stock int64, loo
 	for i, m := range e.merchants {
 		tokens[i] = m.secret.Reveal()
 	}
-	workers, disconnect, err := activators(d.base.server, clients, tokens)
+	workers, disconnect, err := activators(d.base.server, clients, tokens, appendOrder)
 	if err != nil {
 		return nil, nil, err
 	}

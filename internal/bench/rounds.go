@@ -153,7 +153,7 @@ func (b *bench) planHTTP() error {
 	evidence := &source{stock: math.MaxInt64, each: each}
 	b.evidence = &side{name: "evidence", length: b.length / 2, slice: func(ctx context.Context, length time.Duration) *measure {
 		return b.closedHTTP(ctx, length, evidence, func() ([]worker, func(), error) {
-			return observers(b.server, b.opts.Clients, b.engine.source.Token.Reveal(), each)
+			return observers(b.server, b.opts.Clients, b.engine.source.Token.Reveal(), forEvidence, each)
 		})
 	}}
 	tokens := make([]string, len(b.engine.merchants))
@@ -162,7 +162,7 @@ func (b *bench) planHTTP() error {
 	}
 	stock := &source{each: 1}
 	b.activations = &side{name: "activations", length: b.length, prepare: b.stock(stock), slice: func(ctx context.Context, length time.Duration) *measure {
-		return b.closedHTTP(ctx, length, stock, func() ([]worker, func(), error) { return activators(b.server, b.opts.Clients, tokens) })
+		return b.closedHTTP(ctx, length, stock, func() ([]worker, func(), error) { return activators(b.server, b.opts.Clients, tokens, appendOrder) })
 	}}
 	b.sides = []*side{b.evidence, b.activations}
 	if b.opts.Rate == 0 {
@@ -212,7 +212,7 @@ func (b *bench) planBarest(tokens []string) {
 		return err
 	}
 	b.barest.slice = func(ctx context.Context, length time.Duration) *measure {
-		return b.closedHTTP(ctx, length, stock, func() ([]worker, func(), error) { return activators(server, b.opts.Clients, tokens) })
+		return b.closedHTTP(ctx, length, stock, func() ([]worker, func(), error) { return activators(server, b.opts.Clients, tokens, appendOrder) })
 	}
 	b.sides = append(b.sides, b.barest)
 }

@@ -27,16 +27,32 @@ const (
 // appendNumber appends the transaction number of unit n: 12 digits, all different, scattered over the index as those of
 // many banks are.
 func appendNumber(b []byte, prefix string, n int64) []byte {
-	const span, step = 10_000_000_000, 6_180_339_887 // without a common factor
-	b = append(b, prefix...)
+	return appendScattered(append(b, prefix...), n, numberStep)
+}
+
+// Steps without a common factor with scatterSpan: multiples of them are all different and lie anywhere.
+const (
+	scatterSpan  = 10_000_000_000
+	scatterUnits = 1_000_000_000 // so many units at most
+	numberStep   = 6_180_339_887
+	orderStep    = 3_819_660_113
+)
+
+// appendScattered appends 10 digits for unit n.
+func appendScattered(b []byte, n, step int64) []byte {
 	from := len(b)
 	b = append(b, "0000000000"...)
-	scattered := n % 1_000_000_000 * step % span
+	scattered := n % scatterUnits * step % scatterSpan
 	for at := len(b) - 1; at >= from; at-- {
 		b[at] += byte(scattered % 10)
 		scattered /= 10
 	}
 	return b
+}
+
+// appendScatteredOrder appends an order id of those shops whose ids don't count up.
+func appendScatteredOrder(b []byte, n int64) []byte {
+	return appendScattered(append(b, "order-"...), n, orderStep)
 }
 
 func appendOrder(b []byte, n int64) []byte { return strconv.AppendInt(append(b, "order-"...), n, 10) }

@@ -5,25 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/galla-gateway/galla/internal/keyring"
 )
 
-const (
-	// readyEvery is how often a starting server is asked.
-	readyEvery = time.Millisecond
-	// readyLimit bounds the wait.
-	readyLimit = 30 * time.Second
-	maxRuns    = 1000
-)
+const maxRuns = 1000
 
 // StartOptions of Start.
 type StartOptions struct {
@@ -82,71 +72,12 @@ func Start(ctx context.Context, opts StartOptions) (report *StartReport, err err
 }
 
 // startOnce starts a server, waits until it is ready, and stops it.
-func startOnce(ctx context.Context, opts StartOptions, database, keyFile string) (took time.Duration, err error) {
-	listen, err := freeAddress()
+func startOnce(ctx context.Context, opts StartOptions, database, keyFile string) (time.Duration, error) {
+	p, took, err := startProcess(ctx, opts.program(), database, keyFile)
 	if err != nil {
 		return 0, err
 	}
-	admin, err := freeAddress()
-	if err != nil {
-		return 0, err
-	}
-	log, err := os.CreateTemp(filepath.Dir(keyFile), "log-")
-	if err != nil {
-		return 0, err
-	}
-	defer log.Close()
-	command := exec.CommandContext(ctx, opts.Program, opts.Args...)
-	command.Env = append(os.Environ(), "GALLA_DATABASE="+database, "GALLA_KEY_FILE="+keyFile, "GALLA_LISTEN="+listen, "GALLA_ADMIN_LISTEN="+admin)
-	command.Stdout, command.Stderr = log, log
-	start := time.Now()
-	if err := command.Start(); err != nil {
-		return 0, err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	took, err = waitReady(ctx, start, "http://"+admin+"/readyz", ended)
-	if err != nil {
-		_ = command.Process.Kill() // it may be gone
-		if text, readErr := os.ReadFile(log.Name()); readErr == nil && opts.Log != nil {
-			fmt.Fprintf(opts.Log, "%s", text)
-		}
-		return 0, err
-	}
-	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
-		return 0, err
-	}
-	return took, <-ended
+	return took, p.stop()
 }
 
-func waitReady(ctx context.Context, start time.Time, address string, ended <-chan error) (time.Duration, error) {
-	ask := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	ticker := time.NewTicker(readyEvery)
-	defer ticker.Stop()
-	for time.Since(start) < readyLimit {
-		answer, err := ask.Get(address)
-		if err == nil {
-			answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return time.Since(start), nil
-			}
-		}
-		select {
-		case err := <-ended:
-			return 0, fmt.Errorf("the server ended before it was ready: %w", errors.Join(err, errors.New("see its output")))
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-ticker.C:
-		}
-	}
-	return 0, fmt.Errorf("the server was not ready within %v", readyLimit)
-}
-
-// freeAddress is an address on loopback that nobody listens on now.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
-}
+func (o *StartOptions) program() program { return program{o.Program, o.Args, o.Log} }

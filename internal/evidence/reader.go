@@ -3,6 +3,7 @@ package evidence
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/galla-gateway/galla/internal/evidence/bank"
@@ -28,22 +29,33 @@ type compiledBank struct {
 	forms []*bank.Form
 }
 
-// NewReader builds a Reader from the banks' own headers and the operator's extra ones; an extra one wins.
-func NewReader(extra []SenderHeader) *Reader {
-	r := &Reader{byHeader: make(map[string]*compiledBank), byApp: make(map[string]*compiledBank)}
-	byName := make(map[string]*compiledBank)
+// release is the banks and apps of this release. Their forms are compiled once: a server builds a Reader whenever its
+// configuration changes.
+var release = sync.OnceValue(func() (r struct {
+	banks []*compiledBank
+	apps  map[string]*compiledBank
+}) {
 	for _, b := range bank.All() {
-		compiled := &compiledBank{b.Name, b.Zone, compile(b.Templates)}
-		r.banks = append(r.banks, compiled)
-		byName[strings.ToUpper(b.Name)] = compiled
-		for _, header := range b.Headers {
-			r.byHeader[header] = compiled
-		}
+		r.banks = append(r.banks, &compiledBank{b.Name, b.Zone, compile(b.Templates)})
 	}
+	r.apps = make(map[string]*compiledBank)
 	for _, app := range bank.Apps() {
 		compiled := &compiledBank{app.Name, bank.India, compile(app.Templates)}
 		for _, name := range app.Packages {
-			r.byApp[name] = compiled
+			r.apps[name] = compiled
+		}
+	}
+	return r
+})
+
+// NewReader builds a Reader from the banks' own headers and the operator's extra ones; an extra one wins.
+func NewReader(extra []SenderHeader) *Reader {
+	r := &Reader{banks: release().banks, byHeader: make(map[string]*compiledBank), byApp: release().apps}
+	byName := make(map[string]*compiledBank)
+	for i, b := range bank.All() {
+		byName[strings.ToUpper(b.Name)] = r.banks[i]
+		for _, header := range b.Headers {
+			r.byHeader[header] = r.banks[i]
 		}
 	}
 	for _, sender := range extra {

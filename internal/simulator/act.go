@@ -16,7 +16,7 @@ type action struct {
 // act draws what happens in this step.
 func (w *world) act(ctx context.Context) error {
 	switch n := w.draw.IntN(100); {
-	case n < 12:
+	case n < 10:
 		w.tick()
 		return nil
 	case n < 24:
@@ -51,9 +51,12 @@ func (w *world) befall(i *instance) {
 	}
 }
 
-// tick lets time go by: mostly a little, sometimes half a day.
+// mostPause is how long nothing may happen: longer than a claim waits.
+const mostPause = 96 * time.Hour
+
+// tick lets time go by: mostly a little, sometimes days.
 func (w *world) tick() {
-	d := w.draw.delay(12 * time.Hour)
+	d := w.draw.delay(mostPause)
 	w.clock.advance(d)
 	w.say("%s go by", d.Round(time.Second))
 }
@@ -67,9 +70,9 @@ func (w *world) drawCall() call {
 		{5, w.correct},
 		{10, w.send},
 		{5, w.recordLate},
-		{7, w.withdraw},
-		{9, w.serve},
-		{4, w.decide},
+		{11, w.withdraw},
+		{14, w.serve},
+		{7, w.decide},
 		{9, func() *call { c := w.background(); return &c }},
 	}
 	total := 0
@@ -98,7 +101,7 @@ func (w *world) background() call {
 		{"number events", (*gateway.Gateway).NumberEvents}, {"reload", (*gateway.Gateway).Reload},
 	}
 	chosen := pick(w.draw, work)
-	return call{chosen.name, func(i *instance) func() {
+	return call{what: chosen.name, run: func(i *instance) func() {
 		err := chosen.run(i.gateway, context.Background())
 		return func() { w.mayFail(chosen.name, err) }
 	}}

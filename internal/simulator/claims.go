@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/gateway"
@@ -22,6 +23,7 @@ type claiming struct {
 	orderOf
 	request gateway.ClaimRequest
 	of      *realPayment // whose number it is meant to be; nil: a made up one
+	at      time.Time    // first sent
 	honest  bool         // by who paid, with the right number and amount
 	answer  galla.Status // "": none came
 }
@@ -76,7 +78,7 @@ func (w *world) claimNow() call {
 func (w *world) newClaim(shop int, payer, number string, amount int64) *claiming {
 	w.orders++
 	order := fmt.Sprintf("order-%d", w.orders)
-	return &claiming{orderOf: orderOf{shop, order}, request: gateway.ClaimRequest{
+	return &claiming{at: w.clock.Now(), orderOf: orderOf{shop, order}, request: gateway.ClaimRequest{
 		MerchantID: w.shops[shop].id, OrderID: order, Payer: payer, Method: w.method, Key1: number,
 		Amount: money.Money{Minor: amount, Currency: money.INR},
 	}}
@@ -115,7 +117,8 @@ func mistype(d draw, number string) string {
 
 // claim sends a claim and remembers it.
 func (w *world) claim(c *claiming) call {
-	return call{fmt.Sprintf("claim %s of %s: %s %d", c.order, c.request.Payer, c.request.Key1, c.request.Amount.Minor), func(i *instance) func() {
+	what := fmt.Sprintf("claim %s of %s: %s %d", c.order, c.request.Payer, c.request.Key1, c.request.Amount.Minor)
+	return call{what: what, queued: true, run: func(i *instance) func() {
 		results, err := i.gateway.Activate(context.Background(), []gateway.ClaimRequest{c.request})
 		return func() { w.claimed(c, results, err) }
 	}}
@@ -132,7 +135,7 @@ func (w *world) claimed(c *claiming, results []gateway.ClaimResult, err error) {
 	default:
 		c.answer = results[0].Answer().Status
 		w.say("  %s: %s (%s)", c.order, c.answer, results[0].Reason)
-		if c.answer == galla.StatusOK && c.of != nil && c.request.Key1 == c.of.number && results[0].Amount.Minor != c.of.amount {
+		if c.answer == galla.StatusOK && c.of != nil && !c.of.lied && c.request.Key1 == c.of.number && results[0].Amount.Minor != c.of.amount {
 			w.fail("M-4", "order %s was told ok with %d; %d arrived", c.order, results[0].Amount.Minor, c.of.amount)
 		}
 	}
@@ -145,9 +148,11 @@ func (w *world) claimed(c *claiming, results []gateway.ClaimResult, err error) {
 			w.claims[n] = c
 		}
 	}
-	w.told.Claims = append(w.told.Claims, oracle.ToldClaim{
-		Merchant: int64(c.request.MerchantID), OrderID: c.order, Number: c.request.Key1, Amount: c.request.Amount.Minor, Answer: word(c.answer),
-	})
+	told := oracle.ToldClaim{Merchant: int64(c.request.MerchantID), OrderID: c.order, Number: c.request.Key1, Amount: c.request.Amount.Minor, Answer: word(c.answer)}
+	if c.shop == creditsAnyAmount {
+		told.Amount = 0
+	}
+	w.told.Claims = append(w.told.Claims, told)
 }
 
 // word is an answer in the words of the oracle's book.

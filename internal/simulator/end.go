@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/galla-gateway/galla"
 )
@@ -59,7 +60,30 @@ func (w *world) settleAll(ctx context.Context, i *instance) error {
 		}
 		w.clock.advance(endStep)
 	}
-	return nil
+	return w.endByPeople(i)
+}
+
+// endByPeople lets both operators end what the bank never took on, and will never tell of.
+func (w *world) endByPeople(i *instance) error {
+	for {
+		id := w.idOf(`SELECT id FROM withdrawal WHERE state IN ('submitted', 'unknown', 'failed') ORDER BY id LIMIT 1`)
+		if id == 0 {
+			return nil
+		}
+		w.say("withdrawal %d is ended by two people", id)
+		if _, err := w.tellTruth(i, w.operators[0], id); err != nil {
+			return err
+		}
+		done, err := w.tellTruth(i, w.operators[1], id)
+		if err != nil || !done {
+			w.fail("W-3", "two people can't end withdrawal %d: %v", id, err)
+			return nil
+		}
+		w.reached["withdrawal ended by people"]++
+		if _, err := w.oneRound(context.Background(), i); err != nil {
+			return err
+		}
+	}
 }
 
 // oneRound does what is due once, and tells whether more will come.
@@ -113,6 +137,35 @@ func (w *world) checkRest(had swarm) {
 		}
 	}
 	w.checkHonest(had)
+	w.countReached()
+}
+
+// countReached counts what the life came to: a fault proves nothing where nothing happened.
+func (w *world) countReached() {
+	rows, err := w.outside.Query(`SELECT 'claim ' || state, count(*) FROM claim GROUP BY state UNION ALL SELECT 'transfer ' || state, count(*) FROM transfer GROUP BY state
+		UNION ALL SELECT 'withdrawal ' || state, count(*) FROM withdrawal GROUP BY state UNION ALL SELECT 'postback ' || state, count(*) FROM postback GROUP BY state`)
+	if err != nil {
+		w.fail("harness", "count: %v", err)
+		return
+	}
+	defer func() { _ = rows.Close() }() // it was read to its end
+	for rows.Next() {
+		var what string
+		var n int64
+		if err := rows.Scan(&what, &n); err != nil {
+			w.fail("harness", "count: %v", err)
+			return
+		}
+		w.reached[what] += n
+	}
+}
+
+// promptly is within which a claim must follow its payment, and strong evidence the claim, for the credit to be promised. Claims wait
+// for 72 hours.
+const promptly = 48 * time.Hour
+
+func (c *claiming) inTime() bool {
+	return c.at.Sub(c.of.at) < promptly && c.of.heard.Sub(c.at) < promptly
 }
 
 func (w *world) none(invariant, what, query string) {
@@ -127,9 +180,16 @@ func (w *world) checkHonest(had swarm) {
 	if had[contradiction] || had[reversal] { // a disputed account holds what is honest too
 		return
 	}
+	claimers := map[string]map[orderOf]bool{} // of each number
+	for _, t := range w.told.Claims {
+		if claimers[t.Number] == nil {
+			claimers[t.Number] = map[orderOf]bool{}
+		}
+		claimers[t.Number][orderOf{int(t.Merchant), t.OrderID}] = true
+	}
 	for _, c := range w.claims {
 		p := c.of
-		if !c.honest || p.tainted || !p.heard || c.answer == galla.StatusOK {
+		if !c.honest || p.tainted || p.heard.IsZero() || !c.inTime() || len(claimers[p.number]) != 1 || c.answer == galla.StatusOK {
 			continue
 		}
 		w.fail("liveness", "order %s of %s: %d was paid as %s and rightly claimed, and is told %q", c.order, p.payer, p.amount, p.number, c.answer)

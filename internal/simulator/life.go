@@ -90,7 +90,8 @@ func (w *world) live(ctx context.Context, seed uint64, steps int, loud func(stri
 			i.stop()
 		}
 	}()
-	w.say("seed %d, %s", seed, w.swarm)
+	had := w.swarm.String()
+	w.say("seed %d, %s", seed, had)
 	for w.step = 1; w.step <= steps && len(w.violations) == 0; w.step++ {
 		if err := w.takeStep(ctx); err != nil {
 			return Lived{}, fmt.Errorf("seed %d, step %d: %w\n%s", seed, w.step, err, strings.Join(w.trace, "\n"))
@@ -101,7 +102,7 @@ func (w *world) live(ctx context.Context, seed uint64, steps int, loud func(stri
 			return Lived{}, fmt.Errorf("seed %d, end: %w\n%s", seed, err, strings.Join(w.trace, "\n"))
 		}
 	}
-	return Lived{Seed: seed, Steps: w.step - 1, Swarm: w.swarm.String(), Violations: w.violations, Trace: w.trace}, nil
+	return Lived{Seed: seed, Steps: w.step - 1, Swarm: had, Violations: w.violations, Trace: w.trace}, nil
 }
 
 // compareEvery is after how many steps the books outside are compared, beside after each crash and at the end.

@@ -19,9 +19,10 @@ type realPayment struct {
 	payer, number string
 	amount        int64
 	at            time.Time
-	claimed       bool // by who paid
-	tainted       bool // somebody else, or some lie, was about it: nothing is promised to who paid
-	heard         bool // strong evidence of it was taken
+	claimed       bool      // by who paid
+	tainted       bool      // somebody else, or some lie, was about it: nothing is promised to who paid
+	lied          bool      // some source told another amount
+	heard         time.Time // strong evidence of it was taken; zero: never
 }
 
 // message is a report of a transfer on its way from a phone.
@@ -89,8 +90,10 @@ func (w *world) hear(p *realPayment, source int) {
 	}
 	if w.swarm[contradiction] && w.draw.percent(12) {
 		w.hit(contradiction)
-		m.lies, p.tainted = true, true
+		m.lies, p.lied, p.tainted = true, true, true
 		m.Amount.Minor += 100
+		// Who is lied to first believes it: to Galla this may be what came.
+		w.seen.Transfers = append(w.seen.Transfers, oracle.SeenTransfer{Account: int64(m.AccountID), Number: p.number, Amount: m.Amount.Minor, Currency: "INR"})
 	}
 	w.post(m)
 	if w.swarm[repeatedEvidence] && w.draw.percent(40) {
@@ -147,7 +150,7 @@ func (w *world) deliver() call {
 }
 
 func (w *world) observe(due []*message) call {
-	return call{fmt.Sprintf("observe %s", describe(due)), func(i *instance) func() {
+	return call{what: fmt.Sprintf("observe %s", describe(due)), queued: true, run: func(i *instance) func() {
 		items := make([]gateway.EvidenceItem, len(due))
 		for n, m := range due {
 			m.ReceivedAt = w.clock.Now()
@@ -168,7 +171,9 @@ func (w *world) observed(due []*message, results []gateway.EvidenceResult, err e
 		w.say("  %s %d: %s %s", m.Number, m.Amount.Minor, results[n].Status, results[n].Reason)
 		w.told.Evidence = append(w.told.Evidence, oracle.ToldEvidence{Source: m.SourceID, Number: m.Number, Amount: m.Amount.Minor, Answer: string(results[n].Status)})
 		if m.Outcome == evidence.Credit && m.Strength == evidence.StrengthAny && !m.lies {
-			m.of.heard = true
+			if m.of.heard.IsZero() {
+				m.of.heard = w.clock.Now()
+			}
 		}
 	}
 }

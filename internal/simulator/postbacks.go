@@ -30,7 +30,7 @@ func (w *world) send() *call {
 	for n := range answers {
 		answers[n] = !(w.swarm[deafReceiver] && w.draw.percent(50))
 	}
-	return &call{"send postbacks", func(i *instance) func() {
+	return &call{what: "send postbacks", run: func(i *instance) func() {
 		r, err := w.sendDue(i, answers, release)
 		if err == nil && r != nil && !frozen {
 			_, err = i.gateway.RecordAttempts(context.Background(), r.attempts, r.moves)
@@ -130,7 +130,7 @@ func (w *world) recordLate() *call {
 	n := w.draw.IntN(len(w.records))
 	r := w.records[n]
 	w.records = append(w.records[:n], w.records[n+1:]...)
-	return &call{"record late", func(i *instance) func() {
+	return &call{what: "record late", run: func(i *instance) func() {
 		_, err := i.gateway.RecordAttempts(context.Background(), r.attempts, r.moves)
 		return func() {
 			w.mayFail("record late", err)

@@ -16,7 +16,7 @@ import (
 
 // Defaults of a run.
 const (
-	DefaultSteps = 40
+	DefaultSteps = 60
 	// MaxFailures is how many failing seeds a run keeps before it stops.
 	MaxFailures = 10
 )
@@ -39,7 +39,8 @@ type Report struct {
 	Engine   string           `json:"engine"`
 	Seeds    int64            `json:"seeds"`
 	Steps    int64            `json:"steps"`
-	Hits     map[string]int64 `json:"hits"` // how often each fault really took place
+	Hits     map[string]int64 `json:"hits"`    // how often each fault really took place
+	Reached  map[string]int64 `json:"reached"` // what lives came to: "claim ok", "withdrawal paid", …
 	Failures []Lived          `json:"failures,omitempty"`
 }
 
@@ -50,7 +51,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, fmt.Errorf("simulator: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	r := &run{options: o, report: Report{Engine: string(store.SQLite), Hits: map[string]int64{}}}
+	r := &run{options: o, report: Report{Engine: string(store.SQLite), Hits: map[string]int64{}, Reached: map[string]int64{}}}
 	if o.Database != "" {
 		r.report.Engine = string(store.Postgres)
 	}
@@ -137,6 +138,9 @@ func (r *run) count(w *world) {
 	defer r.mu.Unlock()
 	for f, n := range w.hits {
 		r.report.Hits[fault(f).String()] += n
+	}
+	for what, n := range w.reached {
+		r.report.Reached[what] += n
 	}
 }
 

@@ -47,7 +47,7 @@ func (w *world) withdraw() *call {
 }
 
 func (w *world) order(p *wanted) *call {
-	return &call{fmt.Sprintf("withdraw %s of shop %d: %d", p.request.WithdrawalID, p.shop, p.request.Amount), func(i *instance) func() {
+	return &call{what: fmt.Sprintf("withdraw %s of shop %d: %d", p.request.WithdrawalID, p.shop, p.request.Amount), run: func(i *instance) func() {
 		taken, err := i.gateway.RequestWithdrawal(context.Background(), w.shops[p.shop].id, p.request)
 		return func() { w.ordered(p, taken, err) }
 	}}
@@ -81,7 +81,7 @@ func (w *world) serve() *call {
 	if len(w.payouts) == 0 {
 		return nil
 	}
-	return &call{"serve a withdrawal", func(i *instance) func() {
+	return &call{what: "serve a withdrawal", run: func(i *instance) func() {
 		ctx := context.Background()
 		due, err := i.gateway.DuePayouts(ctx)
 		if err == nil && len(due) > 0 {
@@ -97,13 +97,15 @@ func (w *world) decide() *call {
 		return w.approve()
 	}
 	w.hit(person)
-	switch w.draw.IntN(4) {
+	switch w.draw.IntN(5) {
 	case 0:
 		return w.approve()
 	case 1:
 		return w.cancel()
 	case 2:
 		return w.release()
+	case 3:
+		return w.findOut()
 	}
 	return w.resolve()
 }
@@ -114,7 +116,7 @@ func (w *world) approve() *call {
 		return nil
 	}
 	by := pick(w.draw, w.operators[:])
-	return &call{fmt.Sprintf("%s approves withdrawal %d", by.Name, p.id), func(i *instance) func() {
+	return &call{what: fmt.Sprintf("%s approves withdrawal %d", by.Name, p.id), run: func(i *instance) func() {
 		_, err := i.gateway.ApproveWithdrawal(context.Background(), by, p.id, "")
 		return func() { w.mayFail("approve", err) }
 	}}
@@ -125,7 +127,7 @@ func (w *world) cancel() *call {
 	if p == nil {
 		return nil
 	}
-	return &call{fmt.Sprintf("cancel withdrawal %d", p.id), func(i *instance) func() {
+	return &call{what: fmt.Sprintf("cancel withdrawal %d", p.id), run: func(i *instance) func() {
 		err := i.gateway.CancelMerchantsWithdrawal(context.Background(), w.shops[p.shop].id, p.id)
 		return func() { w.mayFail("cancel", err) }
 	}}
@@ -178,7 +180,7 @@ func (w *world) resolve() *call {
 	for _, p := range w.payments {
 		p.tainted = true // a person may give anybody's money to anybody
 	}
-	return &call{fmt.Sprintf("a person decides claim %d: %v", id, accept), func(i *instance) func() {
+	return &call{what: fmt.Sprintf("a person decides claim %d: %v", id, accept), run: func(i *instance) func() {
 		_, err := i.gateway.ResolveClaim(context.Background(), deposit.ClaimID(id), accept, "asha", "seen in the app")
 		return func() { w.mayFail("resolve", err) }
 	}}
@@ -191,10 +193,59 @@ func (w *world) release() *call {
 		return nil
 	}
 	release := w.draw.percent(70)
-	return &call{fmt.Sprintf("a person decides transfer %d: %v", id, release), func(i *instance) func() {
+	return &call{what: fmt.Sprintf("a person decides transfer %d: %v", id, release), run: func(i *instance) func() {
 		err := i.gateway.ResolveTransfer(context.Background(), deposit.TransferID(id), release, "ravi", "seen in the app")
 		return func() { w.mayFail("release", err) }
 	}}
+}
+
+// lookedUp is how old a payout must be before people look into the bank's book: what was under way has arrived by then.
+const lookedUp = 24 * time.Hour
+
+// truth is what two people who look into the bank's book would say of a payout, false while they can't say.
+func (w *world) truth(reference string, since time.Time) (gateway.Resolution, bool) {
+	p := w.bank.book[reference]
+	if w.clock.Now().Sub(since) < lookedUp {
+		return gateway.Resolution{}, false
+	}
+	if p != nil {
+		p.pass(w.clock.Now())
+	}
+	switch {
+	case p == nil:
+		return gateway.Resolution{Proof: "the bank's book"}, true
+	case p.paid:
+		return gateway.Resolution{Paid: true, UTR: p.utr, Proof: "the bank's book"}, true
+	case p.taken.IsZero() || p.refused:
+		return gateway.Resolution{Proof: "the bank's book"}, true
+	}
+	return gateway.Resolution{}, false
+}
+
+// findOut lets a person say what became of a withdrawal that has no end. What one says another must say too.
+func (w *world) findOut() *call {
+	id := w.idOf(`SELECT id FROM withdrawal WHERE state IN ('submitted', 'unknown', 'failed') ORDER BY id`)
+	if id == 0 {
+		return nil
+	}
+	by := pick(w.draw, w.operators[:])
+	return &call{what: fmt.Sprintf("%s looks what became of withdrawal %d", by.Name, id), run: func(i *instance) func() {
+		_, err := w.tellTruth(i, by, id)
+		return func() { w.mayFail("find out", err) }
+	}}
+}
+
+func (w *world) tellTruth(i *instance, by gateway.Operator, id int64) (done bool, err error) {
+	var reference string
+	var since int64
+	if err := w.outside.QueryRow(`SELECT reference, submitted_at FROM withdrawal WHERE id = $1`, id).Scan(&reference, &since); err != nil {
+		return false, err
+	}
+	r, known := w.truth(reference, time.UnixMicro(since))
+	if !known {
+		return false, nil
+	}
+	return i.gateway.ResolveWithdrawal(context.Background(), by, withdrawal.ID(id), r)
 }
 
 // endSteps is how often what is left is done at the end, and endStep how much time goes by in between.

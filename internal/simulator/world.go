@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
-	_ "modernc.org/sqlite"             // driver "sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // driver "sqlite"
 
 	"github.com/galla-gateway/galla/internal/evidence"
 	"github.com/galla-gateway/galla/internal/gateway"
@@ -20,6 +21,7 @@ import (
 	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/sim"
 	"github.com/galla-gateway/galla/internal/store"
+	"github.com/galla-gateway/galla/money"
 )
 
 // bankRail is the name of the rail that the simulated bank is behind.
@@ -42,6 +44,7 @@ type world struct {
 	accounts  []account
 	operators [2]gateway.Operator
 	hits      [faultCount]int64
+	reached   map[string]int64 // how often lives came to what is worth to come to
 
 	*life
 }
@@ -69,7 +72,7 @@ func newWorld(ctx context.Context, database, folder string) (w *world, err error
 	if err != nil {
 		return nil, err
 	}
-	w = &world{clock: &clock{}, database: database, oneWriter: engine == store.SQLite}
+	w = &world{clock: &clock{}, reached: map[string]int64{}, database: database, oneWriter: engine == store.SQLite}
 	w.clock.reset()
 	w.method, _ = method.Lookup("phone_pe")
 	keyFile := filepath.Join(folder, "galla.key")
@@ -105,14 +108,22 @@ func newWorld(ctx context.Context, database, folder string) (w *world, err error
 
 // openOutside opens a database for one who looks and resets: nothing of what a life does goes through it.
 func openOutside(engine store.Engine, target string) (*sql.DB, error) {
-	driver, name := "pgx", target
 	if engine == store.SQLite {
-		driver, name = "sqlite", "file:"+target+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(0)&_pragma=synchronous(0)"
+		db, err := sql.Open("sqlite", "file:"+target+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(0)&_pragma=synchronous(0)")
+		if err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+		db.SetMaxOpenConns(1)
+		return db, nil
 	}
-	db, err := sql.Open(driver, name)
+	config, err := pgx.ParseConfig(target)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, errors.New("open database: its URL can't be read")
 	}
+	// The oracle's one statement of all checks is planned once, and never compiled: its tables are tiny.
+	config.RuntimeParams["jit"] = "off"
+	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(1)
 	return db, nil
 }
@@ -137,6 +148,9 @@ var shopSettings = [][]gateway.Setting{
 	{{Key: "mismatch", Value: "credit"}, {Key: "fee", Value: "2.5+1"}, {Key: "withdrawal_auto_limit", Value: "200000"}},
 	{{Key: "mismatch", Value: "refuse"}, {Key: "waiting_limit", Value: "3"}, {Key: "withdrawal_one_limit", Value: "500"}},
 }
+
+// creditsAnyAmount is the merchant that is credited what was observed, whatever was claimed.
+const creditsAnyAmount = 1
 
 // servedBy is which merchants each receiving account serves. The last one is shared.
 var servedBy = [][]int{{0}, {1}, {2}, {0, 1}}
@@ -169,7 +183,28 @@ func (w *world) populate(ctx context.Context, g *gateway.Gateway) error {
 			return fmt.Errorf("set merchant: %w", err)
 		}
 	}
-	return w.addAccounts(ctx, g)
+	if err := w.addAccounts(ctx, g); err != nil {
+		return err
+	}
+	return w.addCapital(ctx, g)
+}
+
+// capital is what each merchant has brought in before its first withdrawal, in minor units.
+const capital = 1500_00
+
+func (w *world) addCapital(ctx context.Context, g *gateway.Gateway) error {
+	for _, s := range w.shops {
+		id, err := g.ProposeAdjustment(ctx, w.operators[0], gateway.Adjustment{
+			Merchant: s.slug, Kind: gateway.Topup, Amount: money.Money{Minor: capital, Currency: money.INR}, Reason: "capital",
+		})
+		if err == nil {
+			err = g.DecideAdjustment(ctx, w.operators[1], id, true)
+		}
+		if err != nil {
+			return fmt.Errorf("top up: %w", err)
+		}
+	}
+	return g.RollUp(ctx)
 }
 
 func (w *world) addAccounts(ctx context.Context, g *gateway.Gateway) error {

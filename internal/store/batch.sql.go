@@ -660,8 +660,9 @@ func (q *Queries) SumMerchantDeposits(ctx context.Context, arg SumMerchantDeposi
 
 const sumPayerDeposits = `-- name: SumPayerDeposits :one
 SELECT CAST(COALESCE(sum(d.amount), 0) AS bigint) AS amount, count(*) AS deposits
-FROM deposit d JOIN claim c ON c.id = d.claim_id
-WHERE d.merchant_id = $1 AND d.currency = $2 AND d.created_at >= $3 AND c.payer = $4
+FROM deposit d CROSS JOIN claim c
+WHERE d.merchant_id = $1 AND d.currency = $2 AND d.created_at >= $3
+  AND c.id = d.claim_id AND c.payer = $4
 `
 
 type SumPayerDepositsParams struct {

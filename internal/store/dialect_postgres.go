@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,13 +22,7 @@ func (s *Store) openPostgres(dsn string, opts Options) error {
 	if err != nil {
 		return err
 	}
-	// Every statement of a money transaction looks the rows of a set up by index. The planner, which knows nothing of a
-	// batch and little of young tables, would sometimes read a whole table or index to join it: leave it one way.
-	for _, other := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"} {
-		writer.RuntimeParams[other] = "off"
-	}
-	writer.RuntimeParams["jit"] = "off" // a plan that was left no choice looks dear enough for it
-	writer.RuntimeParams["random_page_cost"] = "1"
+	byIndex(writer)
 	// An instance that froze in a transaction loses its locks, and who waits for them tries again.
 	writer.RuntimeParams["idle_in_transaction_session_timeout"] = "15000"
 	writer.RuntimeParams["lock_timeout"] = "4000"
@@ -49,6 +45,27 @@ func (s *Store) openPostgres(dsn string, opts Options) error {
 	s.read.SetMaxIdleConns(max(2, conns-conns/2))
 	s.read.SetConnMaxLifetime(pgConnLifetime)
 	return nil
+}
+
+// byIndex makes every statement look the rows of a set up by index. The planner, which knows nothing of a batch and little of
+// young tables, would sometimes read a whole table or index to join it: leave it one way.
+func byIndex(config *pgx.ConnConfig) {
+	for _, other := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"} {
+		config.RuntimeParams[other] = "off"
+	}
+	config.RuntimeParams["jit"] = "off" // a plan that was left no choice looks dear enough for it
+	config.RuntimeParams["random_page_cost"] = "1"
+}
+
+// openPostgresApart opens connections beside the pools, which can't write.
+func openPostgresApart(dsn string) (*sql.DB, error) {
+	config, err := pgConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	byIndex(config)
+	config.RuntimeParams["default_transaction_read_only"] = "on"
+	return stdlib.OpenDB(*config), nil
 }
 
 // syncCommits makes commits durable where the server's default would acknowledge them before. A stronger default stays.
@@ -79,6 +96,31 @@ func InUse(ctx context.Context, database string) (bool, error) {
 	return others > 0, classify(err, false)
 }
 
+// A machine that is gone refuses nothing: without these a connection to it would be waited on for a quarter of an hour.
+const (
+	// pgUnanswered is how long the server's machine may leave what it was sent, or a probe, unacknowledged.
+	pgUnanswered = 10 * time.Second
+	// A connection on which the server says nothing is probed after pgProbeIdle, and every pgProbeEvery from then on.
+	pgProbeIdle  = 5 * time.Second
+	pgProbeEvery = 2 * time.Second
+	pgProbes     = 3
+)
+
+// dialPostgres connects as pgx would, and notices soon when the other machine has died.
+func dialPostgres(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: pgProbeIdle, Interval: pgProbeEvery, Count: pgProbes}}
+	if strings.HasPrefix(network, "tcp") {
+		dialer.Control = func(_, _ string, raw syscall.RawConn) error {
+			var err error
+			controlErr := raw.Control(func(fd uintptr) {
+				err = boundUnanswered(fd, pgUnanswered)
+			})
+			return errors.Join(controlErr, err)
+		}
+	}
+	return dialer.DialContext(ctx, network, address)
+}
+
 func pgConfig(dsn string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -87,6 +129,7 @@ func pgConfig(dsn string) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
+	config.DialFunc = dialPostgres
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "galla"
 	}

@@ -37,10 +37,11 @@ func TestUpgradeMakesEvents(t *testing.T) {
 		}
 		// As the version before left it.
 		for _, statement := range []string{
+			"ALTER TABLE installation DROP COLUMN stopped_at", "ALTER TABLE installation DROP COLUMN stopped_why", "ALTER TABLE installation DROP COLUMN accepted",
 			"DROP TABLE payout_batch_item", "DROP TABLE payout_batch", "DROP TABLE payout_report", "DROP TABLE ifsc_table", "DELETE FROM id_counter WHERE kind LIKE 'payout%'",
 			"DROP TABLE withdrawal_refusal", "DROP TABLE withdrawal_approval", "DROP TABLE withdrawal_answer", "DROP TABLE withdrawal_resolution", "DROP TABLE withdrawal", "DROP TABLE adjustment",
 			"DROP TABLE audit_log", "DROP TABLE audit_head", "DROP TABLE operator", "DROP TABLE rail", "DELETE FROM id_counter WHERE kind IN ('operator', 'rail', 'withdrawal', 'adjustment')",
-			"DROP TABLE event", "DROP TABLE event_feed", "DROP TABLE event_new", "DELETE FROM goose_db_version WHERE version_id >= 4",
+			"DROP INDEX deposit_day", "DROP TABLE event", "DROP TABLE event_feed", "DROP TABLE event_new", "DELETE FROM goose_db_version WHERE version_id >= 4",
 		} {
 			if err := store.ExecForTest(s, statement); err != nil {
 				t.Fatal(statement, err)

@@ -69,8 +69,9 @@ WHERE d.merchant_id = sqlc.arg(merchant_id) AND d.currency = sqlc.arg(currency) 
 
 -- name: SumPayerDeposits :one
 SELECT CAST(COALESCE(sum(d.amount), 0) AS bigint) AS amount, count(*) AS deposits
-FROM deposit d JOIN claim c ON c.id = d.claim_id
-WHERE d.merchant_id = sqlc.arg(merchant_id) AND d.currency = sqlc.arg(currency) AND d.created_at >= sqlc.arg(since) AND c.payer = sqlc.arg(payer);
+FROM deposit d CROSS JOIN claim c
+WHERE d.merchant_id = sqlc.arg(merchant_id) AND d.currency = sqlc.arg(currency) AND d.created_at >= sqlc.arg(since)
+  AND c.id = d.claim_id AND c.payer = sqlc.arg(payer);
 
 -- name: SumAccountTransfers :one
 SELECT CAST(COALESCE(sum(t.amount), 0) AS bigint) AS amount, count(*) AS transfers

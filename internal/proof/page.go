@@ -1,0 +1,198 @@
+package proof
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Read reads files of results, in order.
+func Read(paths ...string) ([]Result, error) {
+	var all []Result
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("results: %w", err)
+		}
+		lines := bufio.NewScanner(f)
+		for number := 1; lines.Scan(); number++ {
+			var r Result
+			if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+				_ = f.Close() // it was only read
+				return nil, fmt.Errorf("results: %s, line %d: %w", path, number, err)
+			}
+			all = append(all, r)
+		}
+		if err := cmp.Or(lines.Err(), f.Close()); err != nil {
+			return nil, fmt.Errorf("results: %s: %w", path, err)
+		}
+	}
+	return all, nil
+}
+
+// row is the runs of one campaign on one engine with one commit.
+type row struct {
+	Result
+	runs     int
+	failed   int
+	commands []string
+}
+
+type rowKey struct{ campaign, engine, commit, notRun string }
+
+// rows adds up results: campaigns in the order in which they first came.
+func rows(results []Result) []*row {
+	var list []*row
+	byKey := map[rowKey]*row{}
+	for _, r := range results {
+		key := rowKey{r.Campaign, r.Engine, r.Commit, r.NotRun}
+		sum := byKey[key]
+		if sum == nil {
+			sum = &row{Result: Result{Campaign: r.Campaign, Engine: r.Engine, Unit: r.Unit, Commit: r.Commit, Expected: r.Expected, NotRun: r.NotRun, Date: r.Date, Hits: map[string]int64{}}}
+			byKey[key] = sum
+			list = append(list, sum)
+		}
+		sum.runs++
+		sum.Count += r.Count
+		sum.Violations += r.Violations
+		sum.Milliseconds += r.Milliseconds
+		sum.Date = max(sum.Date, r.Date)
+		for name, n := range r.Hits {
+			sum.Hits[name] += n
+		}
+		if !r.Passed() && r.NotRun == "" {
+			sum.failed++
+		}
+		if !slices.Contains(sum.commands, r.Command) {
+			sum.commands = append(sum.commands, r.Command)
+		}
+	}
+	return list
+}
+
+// introduction is what the page says before the figures.
+const introduction = `# Proof
+
+What was done to Galla to make it lose money, and what came of it. This page is made by ` + "`make proof`" + ` from the files in
+[docs/proof](proof), one line for each run; nothing is on it that wasn't run. How each campaign works is in
+[operations.md](operations.md#proof).
+
+A campaign passes when nothing was violated. Controls and mutants are the other way round: Galla is broken on purpose, and what is
+meant to find that must find it.
+
+`
+
+// Page writes the results as docs/proof.md.
+func Page(w io.Writer, results []Result) error {
+	var b strings.Builder
+	b.WriteString(introduction)
+	list := rows(results)
+	var campaigns []string
+	for _, r := range list {
+		if !slices.Contains(campaigns, r.Campaign) {
+			campaigns = append(campaigns, r.Campaign)
+		}
+	}
+	b.WriteString("## All of it\n\n| campaign | engine | in all | violations | passed |\n|---|---|---:|---:|---|\n")
+	for _, campaign := range campaigns {
+		writeTotals(&b, campaign, list)
+	}
+	for _, campaign := range campaigns {
+		writeCampaign(&b, campaign, list)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func writeTotals(b *strings.Builder, campaign string, list []*row) {
+	type total struct {
+		count, violations int64
+		unit              string
+		failed, ran       int
+	}
+	totals := map[string]*total{}
+	var engines []string
+	for _, r := range list {
+		if r.Campaign != campaign {
+			continue
+		}
+		if totals[r.Engine] == nil {
+			totals[r.Engine] = &total{unit: r.Unit}
+			engines = append(engines, r.Engine)
+		}
+		t := totals[r.Engine]
+		if r.NotRun != "" {
+			continue
+		}
+		t.count, t.violations, t.failed, t.ran = t.count+r.Count, t.violations+r.Violations, t.failed+r.failed, t.ran+r.runs
+	}
+	for _, engine := range engines {
+		t := totals[engine]
+		passed := "yes"
+		switch {
+		case t.ran == 0:
+			passed = "not run"
+		case t.failed > 0:
+			passed = fmt.Sprintf("%d of %d runs failed", t.failed, t.ran)
+		}
+		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s |\n", campaign, cmp.Or(engine, "both"), grouped(t.count), t.unit, grouped(t.violations), passed)
+	}
+}
+
+func writeCampaign(b *strings.Builder, campaign string, list []*row) {
+	fmt.Fprintf(b, "\n## %s\n\n| engine | commit | date | runs | count | violations | time |\n|---|---|---|---:|---:|---:|---:|\n", strings.ToUpper(campaign[:1])+campaign[1:])
+	hits := map[string]int64{}
+	var commands, missing []string
+	for _, r := range list {
+		if r.Campaign != campaign {
+			continue
+		}
+		if r.NotRun != "" {
+			missing = append(missing, fmt.Sprintf("%s (%s): %s", cmp.Or(r.Engine, "both"), r.Date, r.NotRun))
+			continue
+		}
+		found := grouped(r.Violations)
+		if r.Expected {
+			found += " (had to be found)"
+		}
+		took := (time.Duration(r.Milliseconds) * time.Millisecond).Round(time.Second)
+		fmt.Fprintf(b, "| %s | %s | %s | %d | %s %s | %s | %s |\n", cmp.Or(r.Engine, "both"), r.Commit, r.Date, r.runs, grouped(r.Count), r.Unit, found, took)
+		for name, n := range r.Hits {
+			hits[name] += n
+		}
+		commands = append(commands, r.commands[len(r.commands)-1])
+	}
+	for _, m := range missing {
+		fmt.Fprintf(b, "\nNot run on %s.\n", m)
+	}
+	if len(hits) > 0 {
+		b.WriteString("\nWhat really took place: ")
+		for n, name := range slices.Sorted(maps.Keys(hits)) {
+			if n > 0 {
+				b.WriteString(", ")
+			}
+			fmt.Fprintf(b, "%s %s", name, grouped(hits[name]))
+		}
+		b.WriteString(".\n")
+	}
+	slices.Sort(commands)
+	for _, c := range slices.Compact(commands) {
+		fmt.Fprintf(b, "\n    %s\n", c)
+	}
+}
+
+// grouped writes a number with a comma after each three digits.
+func grouped(n int64) string {
+	text := fmt.Sprint(n)
+	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}

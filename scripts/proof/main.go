@@ -1,0 +1,218 @@
+// Command proof runs the campaigns that try to make Galla lose money, one after another: the gate of a change (-size gate, some
+// minutes) or a whole round by hand (-size proof). Each campaign adds its results to a file, and of the files in docs/proof it
+// writes docs/proof.md.
+//
+// With -page it runs nothing and only writes the page.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/proof"
+	"github.com/galla-gateway/galla/internal/testkit/cluster"
+)
+
+// size is how much of each campaign is run.
+type size struct {
+	sqliteSeeds, postgresSeeds  int
+	kills, writes, power        int // on each engine
+	servers, backends           int
+	freezes, disks, broken, cut int
+	races                       int
+	fuzz                        string
+	fixed                       bool // the same seeds each time: a gate tells of the change, not of the day
+}
+
+var sizes = map[string]size{
+	"gate": {
+		sqliteSeeds: 2750, postgresSeeds: 250, kills: 10, writes: 5, power: 5, servers: 8, backends: 7, freezes: 1, disks: 1, broken: 2, cut: 2,
+		fuzz: "3s", fixed: true,
+	},
+	"proof": {
+		sqliteSeeds: 18_500, postgresSeeds: 1500, kills: 70, writes: 30, power: 25, servers: 60, backends: 40, freezes: 2, disks: 5, broken: 15, cut: 10,
+		races: 2000, fuzz: "10s",
+	},
+}
+
+const (
+	pagePath = "docs/proof.md"
+	folder   = "docs/proof"
+	kept     = folder + "/results.jsonl"
+	// goodbye is how long an interrupted campaign may take to end what it started.
+	goodbye = 20 * time.Second
+)
+
+// options are the command line.
+type options struct {
+	size, result, only string
+	seed               uint64
+	page               bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.size, "size", "proof", "gate or proof")
+	flag.StringVar(&o.result, "result", "", "file that results are added to (default: "+kept+" for a proof, a temporary one for a gate)")
+	flag.StringVar(&o.only, "only", "", "run one campaign: simulate, torture, mutants, races or fuzz")
+	flag.Uint64Var(&o.seed, "seed", 0, "first seed of the simulator (default: 1 for a gate, new ones for a proof)")
+	flag.BoolVar(&o.page, "page", false, "only write "+pagePath)
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "proof:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	if o.page {
+		return writePage()
+	}
+	s, ok := sizes[o.size]
+	if !ok {
+		return fmt.Errorf("-size %q: expected gate or proof", o.size)
+	}
+	if o.seed == 0 {
+		if o.seed = 1; !s.fixed {
+			o.seed = uint64(time.Now().Unix()) * 1000
+		}
+	}
+	if o.result == "" {
+		if o.result = kept; s.fixed {
+			scratch, err := os.MkdirTemp("", "galla-proof-")
+			if err != nil {
+				return err
+			}
+			defer func() { _ = os.RemoveAll(scratch) }()
+			o.result = filepath.Join(scratch, "results.jsonl")
+		}
+	}
+	before, err := proof.Read(existing(o.result)...)
+	if err != nil {
+		return err
+	}
+	err = runAll(ctx, o, s)
+	results, readErr := proof.Read(existing(o.result)...)
+	if readErr != nil {
+		return errors.Join(err, readErr)
+	}
+	fmt.Println()
+	for _, r := range results[min(len(before), len(results)):] {
+		fmt.Printf("%-20s %-9s %8d %-16s %6d violations%s\n", r.Campaign, r.Engine, r.Count, r.Unit, r.Violations, outcome(r))
+	}
+	if o.result == kept {
+		err = errors.Join(err, writePage())
+	}
+	return err
+}
+
+func outcome(r proof.Result) string {
+	switch {
+	case r.NotRun != "":
+		return "  NOT RUN: " + r.NotRun
+	case !r.Passed():
+		return "  FAILED"
+	case r.Expected:
+		return "  (had to be found)"
+	}
+	return ""
+}
+
+func existing(path string) []string {
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	return []string{path}
+}
+
+// runAll runs every campaign, also when one before it failed.
+func runAll(ctx context.Context, o options, s size) (err error) {
+	if err := execute(ctx, "go", "build", "-o", "bin/galla", "./cmd/galla"); err != nil {
+		return err
+	}
+	server, err := cluster.Start(ctx, cluster.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	var errs []error
+	for _, c := range campaigns(o, s, server.DSN("postgres")) {
+		if o.only != "" && c.name != o.only || ctx.Err() != nil {
+			continue
+		}
+		began := time.Now()
+		fmt.Printf("\n=== %s\n", c.name)
+		if err := execute(ctx, c.command[0], c.command[1:]...); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
+		}
+		fmt.Printf("=== %s: %s\n", c.name, time.Since(began).Round(time.Second))
+	}
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+type campaign struct {
+	name    string
+	command []string
+}
+
+func campaigns(o options, s size, server string) []campaign {
+	n := strconv.Itoa
+	simulate := func(seeds int, more ...string) campaign {
+		return campaign{"simulate", append([]string{
+			"bin/galla", "simulate", "--seed", strconv.FormatUint(o.seed, 10), "--count", n(seeds), "--keep", "test/seeds", "--result", o.result,
+		}, more...)}
+	}
+	list := []campaign{
+		simulate(s.sqliteSeeds),
+		simulate(s.postgresSeeds, "--database", server),
+		{"torture", []string{"bin/galla", "torture", "--require", "--result", o.result, "--count", fmt.Sprintf(
+			"kill=%d,write=%d,power=%d,server=%d,backend=%d,freeze=%d,disk=%d,io=%d,cut=%d",
+			s.kills, s.writes, s.power, s.servers, s.backends, s.freezes, s.disks, s.broken, s.cut)}},
+		{"mutants", []string{"go", "run", "./scripts/mutants", "--result", o.result}},
+		{"fuzz", []string{"env", "GALLA_RESULTS=" + o.result, "scripts/fuzz", s.fuzz}},
+	}
+	if s.races > 0 { // the gate leaves them to make test, which has a few
+		list = append(list, campaign{"races", []string{
+			"env", "GALLA_RESULTS=" + o.result, "GALLA_RACES=" + n(s.races), "go", "test", "-count=1", "-timeout=60m", "-run", "TestClaimsAreLinear", "-v", "./internal/gateway",
+		}})
+	}
+	return list
+}
+
+// execute runs a program with our output. It may take its time to end when we are interrupted.
+func execute(ctx context.Context, name string, arguments ...string) error {
+	command := exec.CommandContext(ctx, name, arguments...)
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	command.Env = append(os.Environ(), "REQUIRE_POSTGRES=1")
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = goodbye
+	return command.Run()
+}
+
+func writePage() error {
+	paths, err := filepath.Glob(folder + "/*.jsonl")
+	if err != nil {
+		return err
+	}
+	results, err := proof.Read(paths...)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(pagePath)
+	if err != nil {
+		return err
+	}
+	return cmp.Or(proof.Page(f, results), f.Close())
+}
