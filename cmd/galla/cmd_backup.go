@@ -24,14 +24,14 @@ func newBackup(a *app) *cobra.Command {
 
 // backupDoc is a backup in a document.
 type backupDoc struct {
-	File     string               `json:"file"`
-	Engine   store.Engine         `json:"engine"`
-	Schema   int64                `json:"schema"`
-	MadeAt   string               `json:"made_at"`
-	Rows     int64                `json:"rows"`
-	Bytes    int64                `json:"bytes"`
-	SHA256   string               `json:"sha256"`
-	Failures int64                `json:"audit_failures"`
+	File     string          `json:"file"`
+	Engine   store.Engine    `json:"engine"`
+	Schema   int64           `json:"schema"`
+	MadeAt   string          `json:"made_at"`
+	Rows     int64           `json:"rows"`
+	Bytes    int64           `json:"bytes"`
+	SHA256   string          `json:"sha256"`
+	Failures int64           `json:"audit_failures"`
 	Checks   []oracle.Result `json:"checks"`
 }
 

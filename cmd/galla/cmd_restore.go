@@ -25,12 +25,12 @@ func newRestore(a *app) *cobra.Command {
 
 // restoreDoc is a restore in a document.
 type restoreDoc struct {
-	Database string               `json:"database"`
-	MadeAt   string               `json:"made_at"`
-	Rows     int64                `json:"rows"`
-	SHA256   string               `json:"sha256"`
-	Recovery bool                 `json:"recovery"`
-	Failures int64                `json:"audit_failures"`
+	Database string          `json:"database"`
+	MadeAt   string          `json:"made_at"`
+	Rows     int64           `json:"rows"`
+	SHA256   string          `json:"sha256"`
+	Recovery bool            `json:"recovery"`
+	Failures int64           `json:"audit_failures"`
 	Checks   []oracle.Result `json:"checks"`
 }
 

@@ -31,7 +31,7 @@ simulator: internal/simulator -> oracle sim teller gateway sender rail store rul
 torture: internal/torture/... -> torture oracle proof sim gateway store fact keyring galla money
 demo:    internal/demo -> instance sim edge web lane teller gateway oracle sender rail store rule fact keyring galla money
 instance: internal/instance -> oracle edge web lane teller gateway sender rail store rule fact keyring galla money
-bench:   internal/bench -> oracle sim edge web lane teller gateway sender rail store rule fact keyring galla money
+bench:   internal/bench -> proof oracle sim edge web lane teller gateway sender rail store rule fact keyring galla money
 console: internal/console -> web gateway store rule fact galla money
 edge:    internal/api internal/window -> web gateway rule fact keyring galla money
 web:     internal/web -> gateway rule fact keyring galla money

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla/internal/gateway"
-	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/keyring"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
