@@ -28,7 +28,7 @@ tools:   scripts/... internal/arch -> proof fact testkit
 example: docs/examples/go/... -> galla money
 cmd:     cmd/galla/... -> simulator torture proof oracle demo instance bench sim console edge web lane teller gateway sender rail store rule fact keyring config galla money
 simulator: internal/simulator -> oracle sim teller gateway sender rail store rule fact keyring galla money
-torture: internal/torture/... -> oracle proof sim gateway store fact keyring galla money
+torture: internal/torture/... -> torture oracle proof sim gateway store fact keyring galla money
 demo:    internal/demo -> instance sim edge web lane teller gateway oracle sender rail store rule fact keyring galla money
 instance: internal/instance -> oracle edge web lane teller gateway sender rail store rule fact keyring galla money
 bench:   internal/bench -> proof oracle sim edge web lane teller gateway sender rail store rule fact keyring galla money
