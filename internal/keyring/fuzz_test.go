@@ -21,7 +21,7 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sealed []byte, aad string, flip uint8) {
 		plain, err := ring.Open(sealed, aad)
 		switch {
-		case err == nil && !(bytes.Equal(sealed, genuine) && aad == place):
+		case err == nil && !(string(plain) == "secret" && aad == place): // sealed by this or another worker of the fuzzer
 			t.Fatalf("%x for %q opens as %q", sealed, aad, plain)
 		case err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrUnknownKey):
 			t.Fatal(err)
