@@ -10,10 +10,11 @@ ifneq ($(shell git rev-parse HEAD >/dev/null 2>&1 && echo yes),yes)
 export GOFLAGS := $(shell GOTOOLCHAIN=local go env GOFLAGS) -buildvcs=false
 endif
 
-# Time for each fuzz target, what `make bench` measures, and options of `make measure` and `make proof`.
+# Time for each fuzz target, what `make bench` measures, and options of `make measure`, `make mutants` and `make proof`.
 T = 10s
 BENCH = activate --duration 20s --clients 64
 MEASURE =
+MUTANTS =
 PROOF =
 
 .PHONY: help
@@ -50,8 +51,13 @@ lint: ## gofmt and go vet
 	@scripts/lint
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target in turn for T each (T=1m)
+fuzz: ## run every fuzz target for T each and count the executions (T=1m)
 	@scripts/fuzz $(T)
+
+.PHONY: mutants
+mutants: ## make every bug of test/mutants and see that a test catches it (MUTANTS="--only fee")
+	@go build -o bin/mutants ./scripts/mutants
+	@bin/mutants $(MUTANTS)
 
 .PHONY: proof
 proof: ## run every campaign that tries to make it lose money, by hand (an hour), and write docs/proof.md

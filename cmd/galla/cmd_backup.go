@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/galla-gateway/galla/internal/gateway"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -23,15 +24,15 @@ func newBackup(a *app) *cobra.Command {
 
 // backupDoc is a backup in a document.
 type backupDoc struct {
-	File     string               `json:"file"`
-	Engine   store.Engine         `json:"engine"`
-	Schema   int64                `json:"schema"`
-	MadeAt   string               `json:"made_at"`
-	Rows     int64                `json:"rows"`
-	Bytes    int64                `json:"bytes"`
-	SHA256   string               `json:"sha256"`
-	Failures int64                `json:"audit_failures"`
-	Checks   []gateway.AuditCheck `json:"checks"`
+	File     string          `json:"file"`
+	Engine   store.Engine    `json:"engine"`
+	Schema   int64           `json:"schema"`
+	MadeAt   string          `json:"made_at"`
+	Rows     int64           `json:"rows"`
+	Bytes    int64           `json:"bytes"`
+	SHA256   string          `json:"sha256"`
+	Failures int64           `json:"audit_failures"`
+	Checks   []oracle.Result `json:"checks"`
 }
 
 func (a *app) backup(c *cobra.Command, args []string) error {
@@ -88,9 +89,9 @@ func (a *app) backup(c *cobra.Command, args []string) error {
 }
 
 // checkBackup restores the written file for a try, beside it, and audits that.
-func (a *app) checkBackup(c *cobra.Command, file *os.File) (gateway.AuditReport, error) {
+func (a *app) checkBackup(c *cobra.Command, file *os.File) (oracle.Report, error) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return gateway.AuditReport{}, fmt.Errorf("backup: %w", err)
+		return oracle.Report{}, fmt.Errorf("backup: %w", err)
 	}
 	bar := a.progressBar("check")
 	defer bar.end()

@@ -153,6 +153,9 @@ func (d *doctor) installation() error {
 	}
 	d.okUnless(row.RecoveryAt.Valid, lineWarn, "recovery", "not in recovery",
 		"in recovery since %s: nothing is credited by itself until galla recovery end", minute(row.RecoveryAt.Int64))
+	d.okUnless(row.StoppedAt.Valid, lineFail, "money", "moves by itself",
+		"is stopped since %s, as the books don't hold: galla audit shows what, galla audit --resume lets it move again. It was stopped for %s",
+		minute(row.StoppedAt.Int64), strings.ReplaceAll(row.StoppedWhy, "\n", "; "))
 	if row.Simulated == 1 {
 		d.say(lineWarn, "simulated", "this database holds invented data of galla demo; serve refuses it")
 	}

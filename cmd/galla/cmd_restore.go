@@ -10,6 +10,7 @@ import (
 
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/keyring"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -24,13 +25,13 @@ func newRestore(a *app) *cobra.Command {
 
 // restoreDoc is a restore in a document.
 type restoreDoc struct {
-	Database string               `json:"database"`
-	MadeAt   string               `json:"made_at"`
-	Rows     int64                `json:"rows"`
-	SHA256   string               `json:"sha256"`
-	Recovery bool                 `json:"recovery"`
-	Failures int64                `json:"audit_failures"`
-	Checks   []gateway.AuditCheck `json:"checks"`
+	Database string          `json:"database"`
+	MadeAt   string          `json:"made_at"`
+	Rows     int64           `json:"rows"`
+	SHA256   string          `json:"sha256"`
+	Recovery bool            `json:"recovery"`
+	Failures int64           `json:"audit_failures"`
+	Checks   []oracle.Result `json:"checks"`
 }
 
 func (a *app) restore(c *cobra.Command, args []string) error {
@@ -79,7 +80,7 @@ func (a *app) restore(c *cobra.Command, args []string) error {
 		return fmt.Errorf("%s: %w", args[0], err)
 	}
 	bar = a.progressBar("audit")
-	report, err := gateway.Audit(c.Context(), s.Read(), bar.set)
+	report, err := gateway.Audit(c.Context(), s, oracle.Options{Progress: bar.set})
 	bar.end()
 	if err != nil {
 		return err

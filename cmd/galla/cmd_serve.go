@@ -29,21 +29,22 @@ func newServe(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.serve(c.Context(), cfg)
+			return a.serve(c.Context(), cfg, store.Options{})
 		},
 	}
 	return inGroup(groupRun, c)
 }
 
 // serve runs one instance until ctx ends.
-func (a *app) serve(ctx context.Context, cfg config.Config) error {
+func (a *app) serve(ctx context.Context, cfg config.Config, opts store.Options) error {
 	began := a.now()
 	logger := newLogger(a.stderr, cfg)
 	keys, err := loadKeys(ctx, cfg, true)
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(ctx, cfg.Database.Reveal(), store.Create, store.Options{Exclusive: true})
+	opts.Exclusive = true
+	s, err := store.Open(ctx, cfg.Database.Reveal(), store.Create, opts)
 	if err != nil {
 		return err
 	}

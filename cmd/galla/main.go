@@ -45,6 +45,8 @@ var commands = []func(*app) *cobra.Command{
 	newConfig,
 	newBench,
 	newSimulate,
+	newTorture,
+	newTortureVictim,
 	newVersion,
 	newMan,
 }

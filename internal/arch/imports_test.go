@@ -28,17 +28,17 @@ tools:   scripts/... internal/arch -> proof fact testkit
 example: docs/examples/go/... -> galla money
 cmd:     cmd/galla/... -> simulator torture proof oracle demo instance bench sim console edge web lane teller gateway sender rail store rule fact keyring config galla money
 simulator: internal/simulator -> oracle sim teller gateway sender rail store rule fact keyring galla money
-torture: internal/torture/... -> oracle proof sim gateway store fact keyring galla money
-demo:    internal/demo -> instance sim edge web lane teller gateway sender rail store rule fact keyring galla money
+torture: internal/torture/... -> torture oracle proof sim gateway store fact keyring galla money
+demo:    internal/demo -> instance sim edge web lane teller gateway oracle sender rail store rule fact keyring galla money
 instance: internal/instance -> oracle edge web lane teller gateway sender rail store rule fact keyring galla money
-bench:   internal/bench -> sim edge web lane teller gateway sender rail store rule fact keyring galla money
+bench:   internal/bench -> proof oracle sim edge web lane teller gateway sender rail store rule fact keyring galla money
 console: internal/console -> web gateway store rule fact galla money
 edge:    internal/api internal/window -> web gateway rule fact keyring galla money
 web:     internal/web -> gateway rule fact keyring galla money
 lane:    internal/lane -> gateway sender rule fact galla money
 teller:  internal/teller -> gateway rail rule fact galla money
 sim:     internal/sim -> gateway rule fact galla money
-gateway: internal/gateway -> store rule fact keyring galla money
+gateway: internal/gateway -> oracle store rule fact keyring galla money
 sender:  internal/sender -> galla
 oracle:  internal/oracle ->
 proof:   internal/proof ->
@@ -50,7 +50,7 @@ keyring: internal/keyring ->
 config:  internal/config -> galla
 galla:   . -> money
 money:   money ->
-testkit: internal/testkit internal/testkit/cluster -> testkit
+testkit: internal/testkit internal/testkit/cluster internal/testkit/mutant -> testkit
 `
 
 // pure are the layers of values and rules. They do no I/O, so they import none of the impure packages. (net/http is not

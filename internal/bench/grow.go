@@ -12,6 +12,7 @@ import (
 
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/keyring"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -318,7 +319,7 @@ func (g *growth) size(ctx context.Context, grown *grownSide, size int64) (measur
 	}
 	if size <= g.opts.AuditTo {
 		g.plan.auditing(g.opts, size)
-		report, err := gateway.Audit(ctx, gateway.AuditQueries(grown.engine.store), nil)
+		report, err := gateway.Audit(ctx, grown.engine.store, oracle.Options{})
 		if err != nil {
 			return nil, err
 		}

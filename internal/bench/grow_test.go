@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla/internal/gateway"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/internal/testkit"
 )
@@ -118,7 +119,7 @@ func checkHistory(t *testing.T, s *grownSide, size int64) {
 
 func checkAudit(t *testing.T, s *grownSide) {
 	t.Helper()
-	report, err := gateway.Audit(t.Context(), gateway.AuditQueries(s.engine.store), nil)
+	report, err := gateway.Audit(t.Context(), s.engine.store, oracle.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

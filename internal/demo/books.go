@@ -8,6 +8,7 @@ import (
 
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/ledger"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/money"
 )
@@ -27,16 +28,16 @@ type posting struct {
 
 // news are the postings since the last call.
 func (b *books) news(ctx context.Context) ([]posting, error) {
-	ranges, err := b.q.AuditRanges(ctx)
+	ranges, err := b.q.GetHighestIDs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := b.q.AuditPostings(ctx, store.AuditPostingsParams{After: b.last, Until: ranges.Entries})
+	rows, err := b.q.ListPostings(ctx, store.ListPostingsParams{After: b.last, Until: ranges.Entries})
 	if err != nil {
 		return nil, err
 	}
 	b.last = ranges.Entries
-	slices.SortFunc(rows, func(x, y store.AuditPostingsRow) int {
+	slices.SortFunc(rows, func(x, y store.ListPostingsRow) int {
 		if x.EntryID != y.EntryID {
 			return int(x.EntryID - y.EntryID)
 		}
@@ -95,8 +96,8 @@ func rupees(minor int64) string {
 }
 
 // audit tells what an audit of the whole database finds.
-func (s *story) audit(ctx context.Context, q *store.Queries) error {
-	report, err := gateway.Audit(ctx, q, nil)
+func (s *story) audit(ctx context.Context, from *store.Store) error {
+	report, err := gateway.Audit(ctx, from, oracle.Options{})
 	if err != nil {
 		return err
 	}

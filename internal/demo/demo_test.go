@@ -17,6 +17,7 @@ import (
 
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/keyring"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/sim"
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/money"
@@ -326,7 +327,7 @@ func settle(ctx context.Context, t *testing.T, w *world, credited map[string]boo
 			t.Errorf("%s of %s is credited", id, order.Payer)
 		}
 	}
-	report, err := gateway.Audit(ctx, w.store.Read(), nil)
+	report, err := gateway.Audit(ctx, w.store, oracle.Options{})
 	if err != nil {
 		return err
 	}
@@ -335,7 +336,7 @@ func settle(ctx context.Context, t *testing.T, w *world, credited map[string]boo
 			t.Errorf("%s fails: %v", check.ID, check.Examples)
 		}
 	}
-	ranges, err := w.store.Read().AuditRanges(ctx)
+	ranges, err := w.store.Read().GetHighestIDs(ctx)
 	if err != nil {
 		return err
 	}

@@ -354,7 +354,7 @@ func (p *play) end(ctx context.Context) error {
 		p.expect(sums[kind] == want, "%s should be %s, it is %s", kind, rupees(want), rupees(sums[kind]))
 	}
 	p.tell("balances", balanceText(sums))
-	return p.audit(ctx, p.store.Read())
+	return p.audit(ctx, p.store)
 }
 
 // delivered waits until the database says that every postback is delivered: it is told just after the shop has answered.

@@ -89,3 +89,11 @@ func TestExpiredAt(t *testing.T) {
 		t.Error("a held claim never expires")
 	}
 }
+
+func TestOnlyWhatWaitsExpires(t *testing.T) {
+	for _, state := range []State{New, Held, Accepted, Refused, Expired, Withdrawn} {
+		if (Claim{State: state, ExpiresAt: claimedAt}).ExpiredAt(claimedAt.Add(time.Hour)) {
+			t.Errorf("a claim that is %q expires", state)
+		}
+	}
+}

@@ -57,6 +57,7 @@ const (
 	ReasonTooManyAmounts Reason = "too_many_amounts"
 	ReasonLimit          Reason = "over_limit"
 	ReasonRecovery       Reason = "recovery"
+	ReasonStopped        Reason = "money_stopped" // the books don't hold, and a person hasn't resumed yet
 	ReasonExpired        Reason = "expired"
 	ReasonCorrected      Reason = "corrected"
 	// ReasonCorrectedOpenly: corrected by a link that anybody could have written.
@@ -88,7 +89,9 @@ type Facts struct {
 	OverLimit string
 	// Recovery: the installation was restored from a backup and a person hasn't ended recovery yet.
 	Recovery bool
-	Policy   merchant.Policy
+	// Stopped: the oracle found the books wrong and a person hasn't resumed yet.
+	Stopped bool
+	Policy  merchant.Policy
 }
 
 // Verdict is a decision with the rule that made it.
@@ -158,6 +161,9 @@ func Judge(f Facts) Verdict {
 		v := Verdict{Decision: r.decision(&f), Rule: r.number, Reason: r.reason, UntilEvidence: r.untilEvidence}
 		if f.Recovery && (v.Decision == Accept || v.Decision == Wait) {
 			return Verdict{Decision: Hold, Rule: r.number, Reason: ReasonRecovery, UntilEvidence: false}
+		}
+		if f.Stopped && v.Decision == Accept {
+			return Verdict{Decision: Hold, Rule: r.number, Reason: ReasonStopped, UntilEvidence: false}
 		}
 		return v
 	}

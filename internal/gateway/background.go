@@ -46,10 +46,13 @@ func (g *Gateway) Expire(ctx context.Context) error {
 
 // Sweep judges again what waits on a number that has a claimable transfer. The reference lock makes that impossible, so
 // it should find nothing but what a change of configuration made fit, and alarms when it credits. It also judges what was
-// held for recovery by a server that didn't know yet that recovery had ended.
+// held for recovery, or while money was stopped, by a server that didn't know yet that this had ended.
 func (g *Gateway) Sweep(ctx context.Context) error {
-	if !g.Directory().Recovery {
-		if _, err := g.judgeRecovered(ctx, actorRules); err != nil {
+	for reason, goesOn := range map[deposit.Reason]bool{deposit.ReasonRecovery: g.Directory().Recovery, deposit.ReasonStopped: g.Directory().Stopped} {
+		if goesOn {
+			continue
+		}
+		if _, err := g.judgeHeld(ctx, reason, actorRules); err != nil {
 			return fmt.Errorf("sweep: %w", err)
 		}
 	}

@@ -235,7 +235,7 @@ func (b *batch) judge(c *claimState, ref *refState) (deposit.Verdict, deposit.Fa
 	}
 	payer := payerKey{c.MerchantID, c.Payer}
 	f := deposit.Facts{
-		Now: b.now, Claim: c.Claim, Policy: m.Policy, Recovery: b.dir.Recovery,
+		Now: b.now, Claim: c.Claim, Policy: m.Policy, Recovery: b.dir.Recovery, Stopped: b.dir.Stopped,
 		Waiting: b.waiting[payer],
 	}
 	for _, other := range ref.claims {
@@ -271,7 +271,7 @@ func factsText(v deposit.Verdict, f deposit.Facts) string {
 	stored := storedFacts{
 		Rules: deposit.RulesVersion, Rule: v.Rule, Decision: string(v.Decision), Reason: string(v.Reason), Fits: f.Fits,
 		Contested: f.Contested, Mismatches: f.Mismatches, Waiting: f.Waiting, Shared: f.Shared, Disputed: f.Disputed,
-		OverLimit: f.OverLimit, Recovery: f.Recovery, Claimed: f.Claim.Amount.Minor,
+		OverLimit: f.OverLimit, Recovery: f.Recovery, Stopped: f.Stopped, Claimed: f.Claim.Amount.Minor,
 	}
 	if !f.ShownAt.IsZero() {
 		stored.ShownAt = f.ShownAt.UnixMicro()
@@ -305,4 +305,5 @@ type storedFacts struct {
 	Disputed      bool   `json:"disputed,omitempty"`
 	OverLimit     string `json:"over_limit,omitempty"`
 	Recovery      bool   `json:"recovery,omitempty"`
+	Stopped       bool   `json:"stopped,omitempty"`
 }

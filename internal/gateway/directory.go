@@ -37,6 +37,7 @@ const (
 type Directory struct {
 	Revision   int64
 	Recovery   bool
+	Stopped    bool // the oracle found the books wrong: nothing is credited or paid by itself
 	Simulated  bool
 	Senders    *evidence.Reader
 	merchants  map[merchant.ID]*Merchant
@@ -274,6 +275,7 @@ func (l *loader) load(ctx context.Context) (*Directory, error) {
 		return nil, fmt.Errorf("load installation: %w", err)
 	}
 	l.d.Revision, l.d.Recovery, l.d.Simulated = installation.Revision, installation.RecoveryAt.Valid, installation.Simulated == 1
+	l.d.Stopped = installation.StoppedAt.Valid
 	for _, step := range []func(context.Context) error{l.merchantRows, l.windowRows, l.keyRows, l.accountRows, l.walletRows, l.sourceRows, l.endpointRows, l.railRows, l.branchRows, l.otherRows} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("load directory: %w", err)

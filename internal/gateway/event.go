@@ -167,24 +167,3 @@ func skipPositions(ctx context.Context, q *store.Queries) error {
 	}
 	return nil
 }
-
-// events checks that each postback is one event.
-func (a *audit) events(after, until int64) error {
-	rows, err := a.q.AuditEvents(a.ctx, store.AuditEventsParams{After: after, Until: until})
-	for _, p := range rows {
-		a.expect("feed", p.Events == 1, "postback %d stands %d times in the feed of merchant %d", p.ID, p.Events, p.MerchantID)
-	}
-	return err
-}
-
-// feeds checks that positions have no gap but what restores left. Positions are unique, so their number and the highest
-// one tell.
-func (a *audit) feeds() error {
-	rows, err := a.q.AuditFeeds(a.ctx)
-	for _, f := range rows {
-		a.expect("feed", f.Events == f.LastPosition-f.Skipped && f.Highest <= f.LastPosition,
-			"the feed of merchant %d has %d events up to position %d; its last position is %d, of which %d were skipped",
-			f.MerchantID, f.Events, f.Highest, f.LastPosition, f.Skipped)
-	}
-	return err
-}

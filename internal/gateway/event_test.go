@@ -315,7 +315,7 @@ func TestRestoreNeverReusesPositions(t *testing.T) {
 	})
 }
 
-func TestAuditFindsBrokenFeeds(t *testing.T) {
+func TestOracleFindsBrokenFeeds(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		w.business()
 		w.number(w.g)
@@ -333,7 +333,7 @@ func TestAuditFindsBrokenFeeds(t *testing.T) {
 			w.must(err)
 			_, err = tx.Exec(query)
 			w.must(err)
-			failed, report := w.auditedBy(store.New(&uncommitted{w.g.store, tx}))
+			failed, report := w.auditedBy(tx)
 			w.must(tx.Rollback())
 			if !slices.Equal(failed, []string{"feed"}) {
 				w.t.Errorf("%s: failed %v: %+v", name, failed, report)

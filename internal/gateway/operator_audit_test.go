@@ -118,9 +118,8 @@ func TestWhatPeopleChangeIsInTheAuditLog(t *testing.T) {
 				t.Error("a secret is in the log")
 			}
 		}
-		report, err := VerifyAuditLog(ctx, w.g.store.Read(), w.keys)
-		if err != nil || report.FirstBad != 0 || report.Rows != int64(before+len(want)) {
-			t.Errorf("%+v, %v", report, err)
+		if report := w.verified(); report.FirstBad != 0 || report.Rows != int64(before+len(want)) {
+			t.Errorf("%+v", report)
 		}
 	})
 }

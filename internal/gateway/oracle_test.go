@@ -2,40 +2,381 @@ package gateway
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/galla-gateway/galla/internal/deposit"
+	"github.com/galla-gateway/galla/internal/evidence"
+	"github.com/galla-gateway/galla/internal/merchant"
 	"github.com/galla-gateway/galla/internal/oracle"
+	"github.com/galla-gateway/galla/internal/store"
+	"github.com/galla-gateway/galla/internal/testkit"
 )
 
-// judged runs every check over the whole database and returns the invariants that don't hold, each once.
+// judged runs every check over the whole database, as somebody sees it, and returns the invariants that don't hold, each once.
 func (w *world) judged(db oracle.Database) (failed []string, found []oracle.Violation) {
 	w.t.Helper()
 	o := oracle.New(db, string(w.g.store.Engine()))
 	found, err := o.Check(context.Background())
 	w.must(err)
 	w.must(o.Close())
+	return invariants(found), found
+}
+
+func invariants(found []oracle.Violation) (failed []string) {
 	for _, v := range found {
-		if !slices.Contains(failed, v.Invariant) {
-			failed = append(failed, v.Invariant)
-		}
+		failed = append(failed, v.Invariant)
 	}
 	slices.Sort(failed)
-	return failed, found
+	return slices.Compact(failed)
+}
+
+// audited runs the audit and returns the invariants that failed.
+func (w *world) audited() (failed []string, report oracle.Report) {
+	w.t.Helper()
+	return w.auditedBy(w.beside())
+}
+
+func (w *world) auditedBy(db oracle.Database) (failed []string, report oracle.Report) {
+	w.t.Helper()
+	var done, total int64
+	o := oracle.New(db, string(w.g.store.Engine()))
+	report, err := o.Audit(context.Background(), oracle.Options{Hashes: AuditHashes(w.keys), Progress: func(d, of int64) { done, total = d, of }})
+	w.must(err)
+	w.must(o.Close())
+	if done != total {
+		w.t.Errorf("progress ended at %d of %d", done, total)
+	}
+	for _, check := range report.Checks {
+		if check.Failed > 0 {
+			failed = append(failed, check.ID)
+		}
+		if (check.Failed > 0) != (len(check.Examples) > 0) {
+			w.t.Errorf("%s: %d failed, told %q", check.ID, check.Failed, check.Examples)
+		}
+	}
+	return failed, report
+}
+
+// business makes rows of every sort: credits with and without fee, open, wrong and corrected claims, transfers of every
+// state.
+func (w *world) business() {
+	w.t.Helper()
+	w.policy(shop, func(p *merchant.Policy) {
+		p.Fees = map[string]merchant.Fee{"*": {PPM: 15_000, Fixed: 200}}
+	})
+	w.observe(w.credit("321302038123", "500"), w.credit("321302038124", "250.50"), w.credit("321302038125", "100"), w.credit("321302038126", "90"))
+	w.wantClaim(claimRequest("o1", "p1", "321302038123", "500"), deposit.Accepted, deposit.ReasonMatched)
+	w.wantClaim(claimRequest("o2", "p2", "321302038124", "250"), deposit.Held, deposit.ReasonMismatch)
+	w.wantClaim(claimRequest("o3", "p3", "321302038999", "10"), deposit.Waiting, deposit.ReasonNoTransfer)
+	w.wantClaim(claimRequest("o3", "p3", "321302038125", "100"), deposit.Accepted, deposit.ReasonMatched) // a correction
+	w.wantEvidence(w.credit("321302038126", "91"), EvidenceRefused, "conflict")
+	w.wantEvidence(w.credit("321302038123", "501"), EvidenceRefused, "conflict") // disputes a credit
+	reversal := w.credit("321302038127", "1")
+	reversal.Outcome, reversal.Reason = evidence.Reversal, evidence.ReasonReversal
+	w.wantEvidence(reversal, EvidenceRefused, evidence.ReasonReversal)
+	w.observe(w.credit("321302038127", "5"))
+	w.payOut()
+	w.must(w.g.NumberEvents(context.Background()))
+	w.deliver()
+}
+
+// deliver stores that the first postback was delivered with its second attempt.
+func (w *world) deliver() {
+	w.t.Helper()
+	const first = "(SELECT min(id) FROM postback)"
+	w.mutate("UPDATE postback SET state = 'delivered', attempts = 2, ended_at = created_at + 1 WHERE id = " + first)
+	for number, status := range []int{500, 200} {
+		w.mutate(fmt.Sprintf("INSERT INTO postback_attempt (postback_id, number, lease, started_at, duration, address, tls, status, failure, error, answer) "+
+			"SELECT id, %d, 7, created_at, 1, '127.0.0.1:1', '', %d, '', '', decode('', 'hex') FROM postback WHERE id = %s", number+1, status, first))
+	}
+}
+
+// payOut makes a withdrawal that is paid, one that is refused and one that is open.
+func (w *world) payOut() {
+	w.t.Helper()
+	ctx := context.Background()
+	maker, _ := w.fund("shop", 1000)
+	paid, refused := w.take("w-1", 100), w.take("w-2", 200)
+	w.take("w-3", 300)
+	_, err := w.g.ApproveWithdrawal(ctx, maker, paid, "")
+	w.must(err)
+	_, err = w.g.ClaimWithdrawal(ctx, maker, paid, false)
+	w.must(err)
+	w.must(w.g.SettleWithdrawal(ctx, maker, paid, true, "412345678901", ""))
+	w.must(w.g.RefuseWithdrawal(ctx, maker, refused, "looks like fraud"))
 }
 
 func TestOracleOfSoundBooks(t *testing.T) {
 	eachWorld(t, func(w *world) {
-		if failed, found := w.judged(w.beside()); failed != nil {
-			t.Fatal("an empty database fails", found)
+		if failed, report := w.audited(); failed != nil {
+			t.Fatal("an empty database fails", report)
 		}
 		w.business()
 		for range 2 {
 			if failed, found := w.judged(w.beside()); failed != nil {
 				t.Fatalf("sound books fail: %+v", found)
 			}
+			failed, report := w.audited()
+			if failed != nil {
+				t.Fatalf("sound books fail %v: %+v", failed, report)
+			}
+			for _, check := range report.Checks {
+				if check.Checked == 0 {
+					t.Errorf("%s compared nothing", check.ID)
+				}
+			}
 			w.must(w.g.RollUp(context.Background())) // the second round has stored balances
+		}
+	})
+}
+
+// corruption is one way to break the books behind our back. Where a constraint stands in its way, the tables in unguarded
+// lose theirs before.
+type corruption struct {
+	name, query string
+	failed      []string
+	unguarded   string
+}
+
+const (
+	firstDeposit = "(SELECT min(id) FROM deposit)"
+	paidOut      = "(SELECT id FROM withdrawal WHERE state = 'paid')"
+)
+
+var corruptions = []corruption{
+	{"a credit of another amount", "UPDATE deposit SET amount = amount + 1 WHERE id = " + firstDeposit, []string{"M-4", "P-1", "books"}, ""},
+	{"a credit in another currency", "UPDATE deposit SET currency = 'BDT' WHERE id = " + firstDeposit, []string{"M-4", "P-1", "books"}, ""},
+	{"a fee that wasn't booked", "UPDATE deposit SET fee = fee + 1 WHERE id = " + firstDeposit, []string{"M-4", "books"}, ""},
+	{"a posting of another amount", "UPDATE posting SET amount = amount + 1 WHERE kind = 'deposit' AND event_id = " + firstDeposit, []string{"M-2", "M-4"}, ""},
+	{"a posting of nothing", "UPDATE posting SET amount = 0 WHERE kind = 'deposit' AND event_id = " + firstDeposit, []string{"M-1", "M-2", "M-4"}, "posting"},
+	{"a posting in another currency", "UPDATE posting SET currency = 'BDT' WHERE kind = 'deposit' AND event_id = " + firstDeposit, []string{"M-1"}, ""},
+	{"a posting from nowhere", "UPDATE posting SET source_id = 999 WHERE kind = 'transfer'", []string{"M-1", "M-2"}, ""},
+	{"a lost entry", "DELETE FROM posting WHERE kind = 'deposit' AND event_id = " + firstDeposit, []string{"M-2", "M-4"}, ""},
+	{"an entry of a lost transfer", "UPDATE posting SET event_id = 999 WHERE kind = 'transfer' AND event_id = 1", []string{"books"}, ""},
+	{"an entry of a lost withdrawal", "UPDATE posting SET event_id = 999 WHERE kind = 'withdrawal' AND event_id = " + paidOut, []string{"W-4"}, ""},
+	{"a lost delta", "DELETE FROM balance_delta WHERE account_id = 1", []string{"M-2", "books"}, ""},
+	{"a delta of no account", "UPDATE balance_delta SET account_id = 999 WHERE account_id = 2", []string{"M-2", "books"}, ""},
+	{"a balance that moved by itself", "UPDATE ledger_account SET balance = balance + 1 WHERE id = 1", []string{"M-2", "books"}, ""},
+	{"a merchant in debt", "UPDATE ledger_account SET balance = balance - 10000000 WHERE kind = 'merchant' AND owner_id = 1", []string{"M-2", "M-3", "books"}, ""},
+	{"a transfer that changed after its credit", "UPDATE transfer SET amount = amount + 1 WHERE id = (SELECT transfer_id FROM deposit WHERE id = " + firstDeposit + ")", []string{"M-4", "books"}, ""},
+	{"a credited transfer that is free again", "UPDATE transfer SET state = 'observed' WHERE state = 'credited'", []string{"C-2", "S-1", "books"}, ""},
+	{"a transfer credited without a credit", "UPDATE transfer SET state = 'credited' WHERE state = 'observed'", []string{"C-2", "S-1", "books"}, ""},
+	{"two transfers of a number", "INSERT INTO transfer SELECT id + 900, reference_id, account_id, amount, currency, occurred_at, accuracy, strength, payer, marks, released, state, observed_at FROM transfer WHERE state = 'observed'",
+		[]string{"C-1", "E-1", "S-1", "books"}, "transfer"},
+	{"a contradicted transfer that can be claimed", "UPDATE transfer SET marks = 1 WHERE state = 'observed'", []string{"E-3"}, ""},
+	{"a contradicted credit that isn't disputed", "UPDATE transfer SET marks = 1 WHERE state = 'credited'", []string{"E-3"}, ""},
+	{"a quarantine that nothing speaks for", "UPDATE transfer SET marks = 0 WHERE state = 'quarantined'", []string{"E-3"}, ""},
+	{"a forgotten dispute", "DELETE FROM disputed_transfer", []string{"E-2"}, ""},
+	{"a dispute of nothing", "INSERT INTO disputed_transfer (transfer_id, account_id) SELECT id, account_id FROM transfer WHERE state = 'observed'", []string{"E-2"}, ""},
+	{"lost evidence", "DELETE FROM evidence WHERE transfer_id = (SELECT id FROM transfer WHERE state = 'observed')", []string{"E-1"}, ""},
+	{"evidence without its bytes", "UPDATE evidence SET raw = decode('', 'hex') WHERE id = (SELECT min(id) FROM evidence)", []string{"E-1"}, ""},
+	{"evidence of another number", "UPDATE evidence SET reference_id = reference_id + 1 WHERE id = (SELECT min(id) FROM evidence)", []string{"E-1"}, ""},
+	{"evidence that is kept twice", "INSERT INTO evidence SELECT id + 900, source_id, fingerprint, raw, sender, received_at, outcome, reason, reading, reference_id, transfer_id FROM evidence", []string{"E-1"}, "evidence"},
+	{"an accepted claim without credit", "UPDATE claim SET state = 'accepted' WHERE state = 'held'", []string{"C-2", "S-1"}, ""},
+	{"a credit whose claim is refused", "UPDATE claim SET state = 'refused' WHERE state = 'accepted'", []string{"C-2", "S-1"}, ""},
+	{"a credit to another merchant than the claim's", "UPDATE deposit SET merchant_id = 2 WHERE id = " + firstDeposit, []string{"C-2", "M-4", "P-1", "books"}, ""},
+	{"a credit of a claim on another number", "UPDATE claim SET reference_id = reference_id + 1 WHERE state = 'accepted'", []string{"C-2"}, ""},
+	{"a lost deposit", "DELETE FROM deposit WHERE id = " + firstDeposit, []string{"C-2", "P-1", "books"}, ""},
+	{"a double credit", "INSERT INTO deposit SELECT id + 500, claim_id, transfer_id, merchant_id, amount, fee, currency, created_at FROM deposit", []string{"C-1", "M-4", "P-1", "books"}, "deposit"},
+	{"an order without a current claim", "UPDATE claim SET superseded_by = 777 WHERE state = 'held'", []string{"C-3"}, ""},
+	{"an order with two current claims", "UPDATE claim SET superseded_by = 0 WHERE state = 'withdrawn'", []string{"C-3"}, "claim"},
+	{"a move that isn't listed", "UPDATE transition SET from_state = 'refused' WHERE kind = 'claim' AND to_state = 'withdrawn'", []string{"S-1"}, ""},
+	{"a move that isn't logged", "DELETE FROM transition WHERE kind = 'withdrawal' AND to_state = 'paid'", []string{"S-1"}, ""},
+	{"a transfer's move out of an end", "INSERT INTO transition (id, kind, subject_id, from_state, to_state, at, actor, reason) SELECT 9001, 'transfer', id, 'credited', 'observed', 1, '', '' FROM transfer WHERE state = 'observed'", []string{"S-1"}, ""},
+
+	{"a lost postback", "DELETE FROM postback WHERE kind = 'deposit' AND subject_id = " + firstDeposit, []string{"P-1"}, ""},
+	{"a postback of another amount", "UPDATE postback SET body = replace(body, '\"amount\":500', '\"amount\":501') WHERE kind = 'deposit'", []string{"P-1"}, ""},
+	{"a postback of another order", "UPDATE postback SET body = replace(body, '\"o1\"', '\"o2\"')", []string{"P-1"}, ""},
+	{"a postback that is no JSON", "UPDATE postback SET body = 'x' WHERE kind = 'deposit' AND subject_id = " + firstDeposit, []string{"P-1"}, ""},
+	{"a postback to another merchant", "UPDATE postback SET merchant_id = 2 WHERE kind = 'deposit' AND subject_id = " + firstDeposit, []string{"P-1", "feed"}, ""},
+	{"a delivery that was refused", "UPDATE postback_attempt SET status = 500", []string{"P-2"}, ""},
+	{"a lost attempt", "DELETE FROM postback_attempt WHERE number = 1", []string{"P-3"}, ""},
+	{"an attempt of nobody", "UPDATE postback_attempt SET lease = 0 WHERE number = 1", []string{"P-3"}, ""},
+	{"an attempt that isn't counted", "UPDATE postback SET attempts = 1 WHERE state = 'delivered'", []string{"P-2", "P-3"}, ""},
+	{"an event twice", "INSERT INTO event_new (merchant_id, postback_id) SELECT merchant_id, postback_id FROM event", []string{"feed"}, ""},
+	{"a gap in a feed", "UPDATE event SET position = position + 100 WHERE position = 1", []string{"feed"}, ""},
+
+	{"a paid withdrawal that came back", "UPDATE withdrawal SET state = 'refunded' WHERE state = 'paid'", []string{"P-1", "S-1", "W-1", "W-3", "books"}, ""},
+	{"a withdrawal that is paid and given back", "INSERT INTO posting SELECT entry_id + 9000, 1, kind, event_id, source_id, destination_id, amount, currency, at FROM posting WHERE kind = 'withdrawal_end'", []string{"M-2", "W-1"}, ""},
+	{"a withdrawal of another amount", "UPDATE withdrawal SET amount = amount + 1 WHERE state = 'paid'", []string{"P-1", "W-1", "W-4", "books"}, ""},
+	{"a withdrawal that was paid unapproved", "DELETE FROM withdrawal_approval", []string{"W-4"}, ""},
+	{"an end that the books don't have", "UPDATE withdrawal SET state = 'refused' WHERE state = 'created'", []string{"P-1", "S-1", "W-1", "books"}, ""},
+	{"an end that isn't one any more", "UPDATE withdrawal SET state = 'created' WHERE state = 'refused'", []string{"P-1", "S-1", "W-1", "books"}, ""},
+	{"a lost postback of a withdrawal", "DELETE FROM postback WHERE kind = 'withdrawal' AND body LIKE '%\"withdrawal_status\":1%'", []string{"P-1"}, ""},
+	{"a postback of another proof", "UPDATE withdrawal SET utr = '999999999999' WHERE state = 'paid'", []string{"P-1"}, ""},
+	{"another reference", "UPDATE withdrawal SET reference = 'GL99999999999999' WHERE state = 'paid'", []string{"W-2"}, ""},
+	{"an end that nobody said", "DELETE FROM withdrawal_answer", []string{"W-3"}, ""},
+	{"a bank that heard too early", "UPDATE withdrawal SET rail_id = 'x' WHERE state = 'created'", []string{"W-5"}, ""},
+	{"one signed text paid twice", "UPDATE withdrawal SET signed_digest = (SELECT o.signed_digest FROM withdrawal o WHERE o.state = 'paid')", []string{"W-7"}, "withdrawal"},
+	{"what was refused is paid", "INSERT INTO withdrawal_refusal SELECT merchant_id, signed_digest, '', '', 1 FROM withdrawal WHERE state = 'paid'", []string{"W-7"}, ""},
+	{"a top-up that wasn't booked", "UPDATE adjustment SET amount = amount + 1", []string{"books"}, ""},
+	{"a top-up that isn't there", "DELETE FROM adjustment", []string{"books"}, ""},
+	{"a top-up by one person", "UPDATE adjustment SET checked_by = made_by", []string{"M-3"}, "adjustment"},
+	{"a lost act", "DELETE FROM audit_log WHERE seq = 2", []string{"A-1"}, ""},
+	{"a lost last act", "DELETE FROM audit_log WHERE seq = (SELECT max(seq) FROM audit_log)", []string{"A-1"}, ""},
+}
+
+// Each way to break the books makes just the checks fail that are about it, and each check sees one of them.
+func TestOracleFinds(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		w.business()
+		if failed, found := w.judged(w.beside()); failed != nil {
+			t.Fatalf("sound books fail: %+v", found)
+		}
+		seen := map[string]bool{}
+		for i, test := range corruptions {
+			tx, err := w.beside().Begin()
+			w.must(err)
+			for _, table := range strings.Fields(test.unguarded) {
+				w.unguard(tx.Exec, table)
+			}
+			_, err = tx.Exec(w.g.store.Rewrite(test.query))
+			if err != nil {
+				t.Fatal(test.name, err)
+			}
+			failed, found := w.judged(tx)
+			audited, report := failed, oracle.Report{}
+			if i%5 == 0 || w.g.store.Engine() == store.SQLite { // PostgreSQL plans long for each of its statements
+				audited, report = w.auditedBy(tx)
+			}
+			w.must(tx.Rollback())
+			slices.Sort(test.failed)
+			if !slices.Equal(failed, test.failed) {
+				w.t.Errorf("%s: failed %v, want %v: %+v", test.name, failed, test.failed, found)
+			}
+			if !slices.Equal(audited, test.failed) {
+				w.t.Errorf("%s: the audit finds %v, want %v: %+v", test.name, audited, test.failed, report)
+			}
+			for _, v := range found {
+				for i := range oracle.Checks {
+					if c := &oracle.Checks[i]; c.Invariant == v.Invariant && wordsOf(c).MatchString(v.What) {
+						seen[c.Invariant+" "+c.What] = true
+					}
+				}
+			}
+		}
+		for _, c := range oracle.Checks {
+			if !c.Outside && !seen[c.Invariant+" "+c.What] {
+				t.Errorf("nothing shows that this check sees anything: %s, %s", c.Invariant, c.What)
+			}
+		}
+	})
+}
+
+// unguard takes all constraints from a table.
+func (w *world) unguard(exec func(string, ...any) (sql.Result, error), table string) {
+	w.t.Helper()
+	cascade := " CASCADE"
+	if strings.HasPrefix(w.database, "sqlite:") {
+		cascade = ""
+	}
+	for _, statement := range []string{"CREATE TABLE copy AS SELECT * FROM " + table, "DROP TABLE " + table + cascade, "ALTER TABLE copy RENAME TO " + table} {
+		if _, err := exec(statement); err != nil {
+			w.t.Fatal(statement, err)
+		}
+	}
+}
+
+var (
+	placeholder = regexp.MustCompile(`\{[^}]*\}`)
+	constant    = regexp.MustCompile(`'((?:[^']|'')*)'`)
+)
+
+// wordsOf matches what a check tells.
+func wordsOf(c *oracle.Check) *regexp.Regexp {
+	var fixed []string
+	if c.Table != "" {
+		fixed = placeholder.Split(c.Tells, -1)
+	} else {
+		words, _, _ := strings.Cut(c.Wrong, " AS told")
+		for _, match := range constant.FindAllStringSubmatch(words, -1) {
+			if match[1] != "nothing" {
+				fixed = append(fixed, strings.ReplaceAll(match[1], "''", "'"))
+			}
+		}
+	}
+	for i := range fixed {
+		fixed[i] = regexp.QuoteMeta(fixed[i])
+	}
+	return regexp.MustCompile("(?s)" + strings.Join(fixed, ".*"))
+}
+
+// A bank that changed its mind fails the audit, and is none of what Galla did.
+func TestOracleTellsWhatOthersDid(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		w.business()
+		w.mutate("INSERT INTO withdrawal_answer (withdrawal_id, number, at, source, outcome, rail_id, utr, code, reason, raw) " +
+			"SELECT id, 99, decided_at + 1, 'bank', 'failed', '', '', '', '', decode('', 'hex') FROM withdrawal WHERE state = 'paid'")
+		if failed, found := w.judged(w.beside()); failed != nil {
+			t.Errorf("it is taken for ours: %+v", found)
+		}
+		if failed, report := w.audited(); !slices.Equal(failed, []string{"W-1"}) || len(report.Stopping) != 0 {
+			t.Errorf("the audit finds %v: %+v", failed, report)
+		}
+	})
+}
+
+// BenchmarkOracle is what a check of everything costs on a database of a few hundred rows.
+func BenchmarkOracle(b *testing.B) {
+	w := newWorld(b, testkit.SQLite(b))
+	for i := range 20 {
+		number := fmt.Sprintf("4213020382%02d", i)
+		w.observe(w.credit(number, "100"))
+		w.wantClaim(claimRequest(fmt.Sprintf("b%d", i), fmt.Sprintf("pb%d", i), number, "100"), deposit.Accepted, deposit.ReasonMatched)
+	}
+	w.business()
+	rows := int64(0)
+	for _, table := range []string{"claim", "transfer", "evidence", "deposit", "posting", "balance_delta", "transition", "postback", "withdrawal", "audit_log", "ledger_account"} {
+		rows += w.count("SELECT count(*) FROM " + table)
+	}
+	o := oracle.New(w.beside(), "sqlite")
+	for b.Loop() {
+		found, err := o.Check(context.Background())
+		if err != nil || found != nil {
+			b.Fatal(found, err)
+		}
+	}
+	b.ReportMetric(float64(rows), "rows")
+}
+
+// BenchmarkOracleRecent is what a look at what is new costs: of nothing, and of one credit.
+func BenchmarkOracleRecent(b *testing.B) {
+	w := newWorld(b, testkit.SQLite(b))
+	look := func(recent *oracle.Recent) {
+		if found, err := recent.Look(context.Background()); err != nil || found != nil {
+			b.Fatal(found, err)
+		}
+	}
+	credits := 0
+	credit := func() {
+		number := fmt.Sprintf("42130%07d", credits)
+		credits++
+		w.observe(w.credit(number, "100"))
+		w.wantClaim(claimRequest("b"+number, "p"+number, number, "100"), deposit.Accepted, deposit.ReasonMatched)
+	}
+	for range 1000 {
+		credit()
+	}
+	w.must(w.g.NumberEvents(context.Background()))
+	recent := oracle.New(w.beside(), "sqlite").Recent()
+	look(recent)
+	b.Run("nothing", func(b *testing.B) {
+		for b.Loop() {
+			look(recent)
+		}
+	})
+	b.Run("credit", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			credit()
 			w.must(w.g.NumberEvents(context.Background()))
+			b.StartTimer()
+			look(recent)
 		}
 	})
 }

@@ -130,6 +130,8 @@ func (g *Gateway) ExportPayouts(ctx context.Context, by Operator, name string, m
 			return err
 		case b.dir.Recovery:
 			return refuse(CodeConflict, "the installation is in recovery: nobody knows here what was paid since the backup")
+		case b.dir.Stopped:
+			return refuse(CodeConflict, moneyStopped)
 		case r.State == RailPaused:
 			return refuse(CodeConflict, "rail %s is paused: galla rail resume %s", name, name)
 		}
@@ -280,6 +282,8 @@ func (b *batch) noteGivenOut(by Operator, batch store.PayoutBatch) error {
 		return fmt.Errorf("look at the payments of batch %d: %w", batch.ID, err)
 	case b.dir.Recovery:
 		return refuse(CodeConflict, "the installation is in recovery: nobody knows here what was paid since the backup")
+	case b.dir.Stopped:
+		return refuse(CodeConflict, moneyStopped)
 	case moved > 0:
 		return refuse(CodeConflict, "of batch %d %d payments have moved on since its file was made: it isn't given out any more, and mustn't be uploaded", batch.ID, moved)
 	}

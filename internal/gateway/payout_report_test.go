@@ -236,6 +236,6 @@ func TestReportContradictsAnEnd(t *testing.T) {
 		if len(failed) != 1 {
 			t.Errorf("the audit found %v", failed)
 		}
-		w.mutate("DELETE FROM withdrawal_answer") // for the last look of every story
+		w.mutate("DELETE FROM withdrawal_answer WHERE at > (SELECT w.decided_at FROM withdrawal w WHERE w.id = withdrawal_answer.withdrawal_id)") // for the last look of every story
 	})
 }

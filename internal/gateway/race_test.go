@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla/internal/deposit"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/internal/testkit"
 )
@@ -20,7 +21,7 @@ const raceLimit = 90 * time.Second
 // clean audits the books: every invariant, recomputed from single rows.
 func (w *world) clean() {
 	w.t.Helper()
-	report, err := Audit(context.Background(), w.g.store.Read(), nil)
+	report, err := Audit(context.Background(), w.g.store, oracle.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

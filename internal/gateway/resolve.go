@@ -163,13 +163,13 @@ func (g *Gateway) EndRecovery(ctx context.Context, actor, reason string) (judged
 	if err != nil {
 		return 0, fmt.Errorf("end recovery: %w", err)
 	}
-	return g.judgeRecovered(ctx, actor)
+	return g.judgeHeld(ctx, deposit.ReasonRecovery, actor)
 }
 
-// judgeRecovered judges what recovery held and nobody has judged since.
-func (g *Gateway) judgeRecovered(ctx context.Context, actor string) (judged int, err error) {
+// judgeHeld judges what was held for a reason that is over, and that nobody has judged since.
+func (g *Gateway) judgeHeld(ctx context.Context, reason deposit.Reason, actor string) (judged int, err error) {
 	for after := int64(0); ; {
-		held, err := g.store.Read().ListHeldForReason(ctx, store.ListHeldForReasonParams{Reason: string(deposit.ReasonRecovery), After: after, Size: MaxBatch})
+		held, err := g.store.Read().ListHeldForReason(ctx, store.ListHeldForReasonParams{Reason: string(reason), After: after, Size: MaxBatch})
 		if err != nil || len(held) == 0 {
 			return judged, err
 		}

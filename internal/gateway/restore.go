@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/galla-gateway/galla/internal/keyring"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -45,7 +46,7 @@ func Restore(ctx context.Context, s *store.Store, keys *keyring.Keyring, b *stor
 
 // CheckBackup proves that a backup can be restored: it restores it into a SQLite database of its own, in a new folder
 // below dir that is deleted afterwards, and audits that.
-func CheckBackup(ctx context.Context, r io.Reader, dir string, progress func(done, total int64)) (report AuditReport, err error) {
+func CheckBackup(ctx context.Context, r io.Reader, dir string, progress func(done, total int64)) (report oracle.Report, err error) {
 	scratch, err := os.MkdirTemp(dir, ".galla-check-")
 	if err != nil {
 		return report, fmt.Errorf("check backup: %w", err)
@@ -66,7 +67,7 @@ func CheckBackup(ctx context.Context, r io.Reader, dir string, progress func(don
 	if err != nil {
 		return report, fmt.Errorf("check backup: %w", err)
 	}
-	return Audit(ctx, s.Read(), func(done, of int64) { tell(progress, total/2+total/2*done/max(of, 1), total) })
+	return Audit(ctx, s, oracle.Options{Progress: func(done, of int64) { tell(progress, total/2+total/2*done/max(of, 1), total) }})
 }
 
 func tell(progress func(done, total int64), done, total int64) {

@@ -100,6 +100,8 @@ func (b *batch) onHold(row *store.Withdrawal) string {
 	switch {
 	case b.dir.Recovery:
 		return "the installation is in recovery"
+	case b.dir.Stopped:
+		return moneyStopped
 	case !known || m.State == merchant.Paused:
 		return "its merchant is paused"
 	case b.dir.rails[row.Rail].State == RailPaused:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/ledger"
 	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/payout"
 	"github.com/galla-gateway/galla/internal/testkit"
 	"github.com/galla-gateway/galla/internal/withdrawal"
@@ -144,14 +146,18 @@ func (w *world) toldStatus(id withdrawal.ID) int {
 
 func (w *world) wantClean() {
 	w.t.Helper()
-	report, err := Audit(context.Background(), AuditQueries(w.g.store), nil)
+	report, err := Audit(context.Background(), w.g.store, oracle.Options{Hashes: AuditHashes(w.keys)})
 	if err != nil || report.Failed() > 0 {
 		w.t.Errorf("audit: %+v, %v", report, err)
 	}
-	log, err := VerifyAuditLog(context.Background(), w.g.store.Read(), w.keys)
-	if err != nil || log.FirstBad != 0 {
-		w.t.Errorf("audit log: %+v, %v", log, err)
-	}
+}
+
+// verified recomputes the chain of the audit log.
+func (w *world) verified() oracle.LogReport {
+	w.t.Helper()
+	report, err := oracle.New(w.beside(), string(w.g.store.Engine())).VerifyLog(context.Background(), AuditHashes(w.keys))
+	w.must(err)
+	return report
 }
 
 func TestWithdrawalByHand(t *testing.T) {
@@ -437,9 +443,11 @@ func TestAuditLogNamesTheFirstBadRow(t *testing.T) {
 				}
 				w.wantClean()
 				w.mutate(c.change)
-				report, err := VerifyAuditLog(context.Background(), w.g.store.Read(), w.keys)
-				if err != nil || report.FirstBad != c.want {
-					t.Errorf("%+v, %v, want %d", report, err, c.want)
+				if report := w.verified(); report.FirstBad != c.want {
+					t.Errorf("%+v, want %d", report, c.want)
+				}
+				if failed, _ := w.audited(); !slices.Equal(failed, []string{"A-1"}) {
+					t.Errorf("the audit finds %v", failed)
 				}
 			})
 		})

@@ -57,6 +57,7 @@ type Instance struct {
 	lane   *lane.Lane
 	rails  *rails
 	teller *teller.Teller
+	watch  *watch
 	sender *sender.Sender
 	admin  *api.Admin
 	window *window.Window
@@ -99,9 +100,13 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 	delivery.Store(i.lane)
 	i.rails = &rails{gateway: g}
 	i.teller = teller.New(teller.Config{Gateway: g, Rails: i.rails.find, Now: c.Now, Logger: c.Logger})
-	if err := i.listen(); err != nil {
+	if i.watch, err = newWatch(g, c.Now, c.Logger); err != nil {
 		g.Close()
 		return nil, err
+	}
+	if err := i.listen(); err != nil {
+		g.Close()
+		return nil, errors.Join(err, i.watch.judge.Close())
 	}
 	return i, nil
 }
@@ -122,6 +127,7 @@ func (i *Instance) listen() error {
 	metrics := api.NewMetrics(i.Gateway, i.config.Now)
 	metrics.Register(&postbackMetrics{i.lane, i.Gateway, i.config.Now})
 	metrics.Register(&endpointMetrics{i.Gateway, i.config.Now})
+	metrics.Register(i.watch)
 	metrics.Register(&withdrawalMetrics{teller: i.teller, gateway: i.Gateway, now: i.config.Now})
 	merchants := api.New(api.Config{
 		Gateway: i.Gateway, BaseHost: base, DefaultMerchant: i.config.DefaultMerchant,
@@ -144,11 +150,12 @@ func (i *Instance) listen() error {
 func (i *Instance) Run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
-	done := make(chan error, 5)
+	done := make(chan error, 6)
 	go func() { done <- ignoreCanceled(i.window.Run(background)) }()
 	go func() { done <- ignoreCanceled(i.Gateway.Run(background)) }()
 	go func() { done <- i.lane.Run(background) }()
 	go func() { done <- i.teller.Run(background) }()
+	go func() { done <- i.watch.Run(background) }()
 	go func() { done <- web.Serve(background, i.inside, i.status) }()
 
 	// A failed listener ends the instance like a signal does.
@@ -158,7 +165,7 @@ func (i *Instance) Run(ctx context.Context) error {
 	go func() { served <- web.Serve(serving, i.public, i.server) }()
 
 	var errs []error
-	running := 5
+	running := 6
 	select {
 	case <-ctx.Done():
 		i.admin.Drain()

@@ -136,3 +136,23 @@ func TestFeeIsNeverMoreThanTheCredit(t *testing.T) {
 		}
 	})
 }
+
+// A withdrawal's money is set aside, then it is outside or the merchant's again.
+func TestWithdrawalFromReserveToEnd(t *testing.T) {
+	for paid, want := range map[bool]map[AccountKind]int64{
+		true:  {Merchant: -700_00, Reserved: 0, PaidOut: 700_00},
+		false: {Merchant: 0, Reserved: 0, PaidOut: 0},
+	} {
+		balances := map[AccountKey]int64{}
+		book(t, balances, WithdrawalReserved(5, 7, inr(700_00)))
+		if balances[AccountKey{Merchant, 7, money.INR}] != -700_00 || balances[AccountKey{Reserved, 7, money.INR}] != 700_00 {
+			t.Errorf("reserved: %v", balances)
+		}
+		book(t, balances, WithdrawalEnded(5, 7, inr(700_00), paid))
+		for kind, minor := range want {
+			if got := balances[AccountKey{kind, 7, money.INR}]; got != minor {
+				t.Errorf("paid is %t: %s has %d, want %d", paid, kind, got, minor)
+			}
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/galla-gateway/galla/money"
 )
@@ -183,6 +184,9 @@ func SettingNames() map[string]string {
 func (p *Policy) Set(key, value string, c money.Currency) error {
 	for _, s := range settings {
 		if s.key == key {
+			if !utf8.ValidString(value) { // it is stored as JSON, which would keep another text
+				return fmt.Errorf("%s: expected text in UTF-8, got %q", key, value)
+			}
 			if err := s.set(p, value, c); err != nil {
 				return fmt.Errorf("%s: %w, got %q", key, err, value)
 			}

@@ -15,6 +15,8 @@ type Check struct {
 	Tells     string // what is wrong with the row, see words
 	// Outside: what speaks against it was done by others, as a bank that changed its mind. It is told of, and stops nothing.
 	Outside bool
+	// Often: a check of everything that is cheap enough to be made every few seconds.
+	Often bool
 }
 
 // pass is a table whose rows are looked at, with what their checks need beside them. One scan makes all of its checks.
@@ -22,9 +24,8 @@ type pass struct {
 	table string
 	id    string // the column that ranges are of
 	from  string
-	// touched is the condition of the rows that became what they are by a range of postbacks: $1 < id <= $2. "" when the rows
-	// of a table never change but by their insertion.
-	touched string
+	// told is the condition of the rows that a part of a feed tells of, see feedPart; "" when none are.
+	told string
 }
 
 // The two marks between what a statement tells of one row: before each violation, and between its check and its words.
@@ -65,7 +66,7 @@ func dialect(engine, text string) string {
 	if engine != "sqlite" {
 		return text
 	}
-	return strings.NewReplacer("strpos(", "instr(", "to_json(", "json_quote(", "$1", "?1", "$2", "?2").Replace(text)
+	return strings.NewReplacer("strpos(", "instr(", "to_json(", "json_quote(", "$1", "?1", "$2", "?2", "$3", "?3").Replace(text)
 }
 
 // statement is what looks at the rows of a pass that meet the condition, and gives what is wrong with them: one column, as

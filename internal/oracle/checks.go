@@ -5,20 +5,29 @@ import "slices"
 // Checks are all checks of the database. Their SQL is the oracle's own.
 var Checks = slices.Concat(depositChecks, claimChecks, transferChecks, evidenceChecks, withdrawalChecks, bookChecks, postbackChecks, wholeChecks)
 
+// feedPart is a column of the deposits that a part of a feed tells of: of merchant $1 at positions above $2, up to $3.
+func feedPart(column string) string {
+	return "(SELECT " + column + " FROM event y JOIN postback k ON k.id = y.postback_id JOIN deposit o ON o.id = k.subject_id " +
+		"WHERE y.merchant_id = $1 AND y.position > $2 AND y.position <= $3 AND k.kind = 'deposit')"
+}
+
+// feedWithdrawals are the withdrawals that a part of a feed tells of.
+const feedWithdrawals = "(SELECT k.subject_id FROM event y JOIN postback k ON k.id = y.postback_id " +
+	"WHERE y.merchant_id = $1 AND y.position > $2 AND y.position <= $3 AND k.kind = 'withdrawal')"
+
 // passes are the tables in the order in which they are looked at.
 var passes = []pass{
-	{table: "posting", id: "p.entry_id", from: "posting p LEFT JOIN ledger_account s ON s.id = p.source_id LEFT JOIN ledger_account x ON x.id = p.destination_id"},
+	{table: "posting", id: "p.entry_id", from: "posting p LEFT JOIN ledger_account s ON s.id = p.source_id LEFT JOIN ledger_account x ON x.id = p.destination_id",
+		told: "p.kind IN ('deposit', 'deposit_fee') AND p.event_id IN " + feedPart("o.id")},
 	{table: "deposit", id: "d.id", from: "deposit d LEFT JOIN claim c ON c.id = d.claim_id LEFT JOIN transfer t ON t.id = d.transfer_id " +
-		"LEFT JOIN postback b ON b.kind = 'deposit' AND b.subject_id = d.id"},
-	{table: "claim", id: "c.id", from: "claim c LEFT JOIN deposit d ON d.claim_id = c.id",
-		touched: "c.id IN (SELECT o.claim_id FROM postback b JOIN deposit o ON o.id = b.subject_id WHERE b.kind = 'deposit' AND b.id > $1 AND b.id <= $2)"},
-	{table: "transfer", id: "t.id", from: "transfer t LEFT JOIN deposit d ON d.transfer_id = t.id",
-		touched: "t.id IN (SELECT o.transfer_id FROM postback b JOIN deposit o ON o.id = b.subject_id WHERE b.kind = 'deposit' AND b.id > $1 AND b.id <= $2)"},
+		"LEFT JOIN postback b ON b.kind = 'deposit' AND b.subject_id = d.id", told: "d.id IN " + feedPart("o.id")},
+	{table: "claim", id: "c.id", from: "claim c LEFT JOIN deposit d ON d.claim_id = c.id", told: "c.id IN " + feedPart("o.claim_id")},
+	{table: "transfer", id: "t.id", from: "transfer t LEFT JOIN deposit d ON d.transfer_id = t.id", told: "t.id IN " + feedPart("o.transfer_id")},
 	{table: "evidence", id: "e.id", from: "evidence e LEFT JOIN transfer t ON t.id = e.transfer_id"},
-	{table: "withdrawal", id: "w.id", from: "withdrawal w LEFT JOIN postback b ON b.kind = 'withdrawal' AND b.subject_id = w.id",
-		touched: "w.id IN (SELECT b.subject_id FROM postback b WHERE b.kind = 'withdrawal' AND b.id > $1 AND b.id <= $2)"},
+	{table: "withdrawal", id: "w.id", from: "withdrawal w LEFT JOIN postback b ON b.kind = 'withdrawal' AND b.subject_id = w.id", told: "w.id IN " + feedWithdrawals},
 	{table: "adjustment", id: "a.id", from: "adjustment a"},
-	{table: "postback", id: "b.id", from: "postback b"},
+	{table: "postback", id: "b.id", from: "postback b",
+		told: "b.id IN (SELECT y.postback_id FROM event y WHERE y.merchant_id = $1 AND y.position > $2 AND y.position <= $3)"},
 }
 
 var depositChecks = []Check{

@@ -10,566 +10,6 @@ import (
 	"database/sql"
 )
 
-const auditAccounts = `-- name: AuditAccounts :many
-SELECT a.id, a.kind, a.owner_id, a.currency,
-       CAST(a.balance + COALESCE(d.amount, 0) AS bigint) AS balance, CAST(COALESCE(x.amount, 0) AS bigint) AS expected
-FROM ledger_account a
-LEFT JOIN (SELECT account_id, sum(amount) AS amount FROM balance_delta GROUP BY account_id) d ON d.account_id = a.id
-LEFT JOIN (
-  SELECT 'receiving' AS kind, account_id AS owner_id, currency, -sum(amount) AS amount FROM transfer
-  WHERE state NOT IN ('reversed', 'rejected') GROUP BY account_id, currency
-  UNION ALL
-  SELECT 'unclaimed', account_id, currency, sum(amount) FROM transfer
-  WHERE state IN ('observed', 'quarantined', 'internal') GROUP BY account_id, currency
-  UNION ALL
-  SELECT 'merchant', m.merchant_id, m.currency, sum(m.amount) FROM (
-    SELECT merchant_id, currency, amount - fee AS amount FROM deposit
-    UNION ALL SELECT merchant_id, currency, -amount FROM withdrawal WHERE test = 0 AND state NOT IN ('refused', 'cancelled', 'refunded')
-    UNION ALL SELECT merchant_id, currency, CASE WHEN kind = 'topup' THEN amount ELSE -amount END FROM adjustment WHERE state = 'booked'
-  ) m GROUP BY m.merchant_id, m.currency
-  UNION ALL
-  SELECT 'reserved', merchant_id, currency, sum(amount) FROM withdrawal
-  WHERE test = 0 AND state IN ('created', 'approved', 'submitted', 'unknown', 'failed') GROUP BY merchant_id, currency
-  UNION ALL
-  SELECT 'paid_out', merchant_id, currency, sum(amount) FROM withdrawal WHERE test = 0 AND state = 'paid' GROUP BY merchant_id, currency
-  UNION ALL
-  SELECT 'treasury', merchant_id, currency, sum(CASE WHEN kind = 'topup' THEN -amount ELSE amount END) FROM adjustment
-  WHERE state = 'booked' GROUP BY merchant_id, currency
-  UNION ALL
-  SELECT 'fees', merchant_id, currency, sum(fee) FROM deposit GROUP BY merchant_id, currency
-) x ON x.kind = a.kind AND x.owner_id = a.owner_id AND x.currency = a.currency
-ORDER BY a.id
-`
-
-type AuditAccountsRow struct {
-	ID       int64
-	Kind     string
-	OwnerID  int64
-	Currency string
-	Balance  int64
-	Expected int64
-}
-
-func (q *Queries) AuditAccounts(ctx context.Context) ([]AuditAccountsRow, error) {
-	rows, err := q.db.QueryContext(ctx, auditAccounts)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditAccountsRow
-	for rows.Next() {
-		var i AuditAccountsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Kind,
-			&i.OwnerID,
-			&i.Currency,
-			&i.Balance,
-			&i.Expected,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const auditBalances = `-- name: AuditBalances :many
-SELECT a.id, a.kind, a.owner_id, a.currency,
-       CAST(a.balance + COALESCE(d.amount, 0) AS bigint) AS balance, CAST(COALESCE(p.amount, 0) AS bigint) AS posted
-FROM ledger_account a
-LEFT JOIN (SELECT account_id, sum(amount) AS amount FROM balance_delta GROUP BY account_id) d ON d.account_id = a.id
-LEFT JOIN (
-  SELECT account_id, sum(amount) AS amount
-  FROM (SELECT destination_id AS account_id, amount FROM posting UNION ALL SELECT source_id, -amount FROM posting) moved
-  GROUP BY account_id
-) p ON p.account_id = a.id
-ORDER BY a.id
-`
-
-type AuditBalancesRow struct {
-	ID       int64
-	Kind     string
-	OwnerID  int64
-	Currency string
-	Balance  int64
-	Posted   int64
-}
-
-func (q *Queries) AuditBalances(ctx context.Context) ([]AuditBalancesRow, error) {
-	rows, err := q.db.QueryContext(ctx, auditBalances)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditBalancesRow
-	for rows.Next() {
-		var i AuditBalancesRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Kind,
-			&i.OwnerID,
-			&i.Currency,
-			&i.Balance,
-			&i.Posted,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const auditClaims = `-- name: AuditClaims :many
-SELECT c.id, c.state, c.superseded_by, CAST(COALESCE(d.id, 0) AS bigint) AS deposit_id,
-       CAST((SELECT count(*) FROM claim o WHERE o.merchant_id = c.merchant_id AND o.order_id = c.order_id AND o.superseded_by = 0) AS bigint) AS current_claims
-FROM claim c LEFT JOIN deposit d ON d.claim_id = c.id
-WHERE c.id > $1 AND c.id <= $2
-`
-
-type AuditClaimsParams struct {
-	After int64
-	Until int64
-}
-
-type AuditClaimsRow struct {
-	ID            int64
-	State         string
-	SupersededBy  int64
-	DepositID     int64
-	CurrentClaims int64
-}
-
-func (q *Queries) AuditClaims(ctx context.Context, arg AuditClaimsParams) ([]AuditClaimsRow, error) {
-	rows, err := q.db.QueryContext(ctx, auditClaims, arg.After, arg.Until)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditClaimsRow
-	for rows.Next() {
-		var i AuditClaimsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.State,
-			&i.SupersededBy,
-			&i.DepositID,
-			&i.CurrentClaims,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const auditDeposits = `-- name: AuditDeposits :many
-SELECT d.id, d.claim_id, d.transfer_id, d.merchant_id, d.amount, d.fee, d.currency,
-       CAST(COALESCE(c.state, '') AS text) AS claim_state, CAST(COALESCE(c.merchant_id, 0) AS bigint) AS claim_merchant,
-       CAST(COALESCE(c.order_id, '') AS text) AS order_id, CAST(COALESCE(c.payer, '') AS text) AS payer,
-       CAST(COALESCE(c.reference_id, 0) AS bigint) AS claim_reference,
-       CAST(COALESCE(t.state, '') AS text) AS transfer_state, CAST(COALESCE(t.amount, 0) AS bigint) AS transfer_amount,
-       CAST(COALESCE(t.currency, '') AS text) AS transfer_currency, CAST(COALESCE(t.reference_id, 0) AS bigint) AS transfer_reference,
-       CAST(COALESCE(r.number, '') AS text) AS number,
-       CAST(COALESCE(b.merchant_id, 0) AS bigint) AS postback_merchant, CAST(COALESCE(b.body, '') AS text) AS body,
-       CAST((SELECT count(*) FROM deposit o WHERE o.claim_id = d.claim_id) AS bigint) AS of_claim,
-       CAST((SELECT count(*) FROM deposit o WHERE o.transfer_id = d.transfer_id) AS bigint) AS of_transfer,
-       CAST((SELECT count(*) FROM transfer o JOIN deposit od ON od.transfer_id = o.id WHERE o.reference_id = t.reference_id) AS bigint) AS of_reference,
-       CAST(COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'deposit' AND p.event_id = d.id), 0) AS bigint) AS posted,
-       CAST(COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'deposit_fee' AND p.event_id = d.id), 0) AS bigint) AS posted_fee
-FROM deposit d
-LEFT JOIN claim c ON c.id = d.claim_id
-LEFT JOIN transfer t ON t.id = d.transfer_id
-LEFT JOIN reference r ON r.id = t.reference_id
-LEFT JOIN postback b ON b.kind = 'deposit' AND b.subject_id = d.id
-WHERE d.id > $1 AND d.id <= $2
-`
-
-type AuditDepositsParams struct {
-	After int64
-	Until int64
-}
-
-type AuditDepositsRow struct {
-	ID                int64
-	ClaimID           int64
-	TransferID        int64
-	MerchantID        int64
-	Amount            int64
-	Fee               int64
-	Currency          string
-	ClaimState        string
-	ClaimMerchant     int64
-	OrderID           string
-	Payer             string
-	ClaimReference    int64
-	TransferState     string
-	TransferAmount    int64
-	TransferCurrency  string
-	TransferReference int64
-	Number            string
-	PostbackMerchant  int64
-	Body              string
-	OfClaim           int64
-	OfTransfer        int64
-	OfReference       int64
-	Posted            int64
-	PostedFee         int64
-}
-
-func (q *Queries) AuditDeposits(ctx context.Context, arg AuditDepositsParams) ([]AuditDepositsRow, error) {
-	rows, err := q.db.QueryContext(ctx, auditDeposits, arg.After, arg.Until)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditDepositsRow
-	for rows.Next() {
-		var i AuditDepositsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.ClaimID,
-			&i.TransferID,
-			&i.MerchantID,
-			&i.Amount,
-			&i.Fee,
-			&i.Currency,
-			&i.ClaimState,
-			&i.ClaimMerchant,
-			&i.OrderID,
-			&i.Payer,
-			&i.ClaimReference,
-			&i.TransferState,
-			&i.TransferAmount,
-			&i.TransferCurrency,
-			&i.TransferReference,
-			&i.Number,
-			&i.PostbackMerchant,
-			&i.Body,
-			&i.OfClaim,
-			&i.OfTransfer,
-			&i.OfReference,
-			&i.Posted,
-			&i.PostedFee,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const auditPostbacks = `-- name: AuditPostbacks :many
-SELECT b.id, b.kind, b.subject_id, CAST(COALESCE(d.id, 0) AS bigint) AS deposit_id, CAST(COALESCE(w.state, '') AS text) AS withdrawal_state
-FROM postback b LEFT JOIN deposit d ON d.id = b.subject_id LEFT JOIN withdrawal w ON w.id = b.subject_id AND b.kind = 'withdrawal'
-WHERE b.id > $1 AND b.id <= $2
-`
-
-type AuditPostbacksParams struct {
-	After int64
-	Until int64
-}
-
-type AuditPostbacksRow struct {
-	ID              int64
-	Kind            string
-	SubjectID       int64
-	DepositID       int64
-	WithdrawalState string
-}
-
-func (q *Queries) AuditPostbacks(ctx context.Context, arg AuditPostbacksParams) ([]AuditPostbacksRow, error) {
-	rows, err := q.db.QueryContext(ctx, auditPostbacks, arg.After, arg.Until)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditPostbacksRow
-	for rows.Next() {
-		var i AuditPostbacksRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Kind,
-			&i.SubjectID,
-			&i.DepositID,
-			&i.WithdrawalState,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const auditPostings = `-- name: AuditPostings :many
-SELECT p.entry_id, p.line, p.kind, p.event_id, p.amount, p.currency,
-       CAST(COALESCE(s.kind, '') AS text) AS source_kind, CAST(COALESCE(s.owner_id, 0) AS bigint) AS source_owner, CAST(COALESCE(s.currency, '') AS text) AS source_currency,
-       CAST(COALESCE(t.kind, '') AS text) AS destination_kind, CAST(COALESCE(t.owner_id, 0) AS bigint) AS destination_owner, CAST(COALESCE(t.currency, '') AS text) AS destination_currency,
-       CAST(COALESCE(d.id, 0) AS bigint) AS deposit_id
-FROM posting p
-LEFT JOIN ledger_account s ON s.id = p.source_id
-LEFT JOIN ledger_account t ON t.id = p.destination_id
-LEFT JOIN deposit d ON d.id = p.event_id AND p.kind IN ('deposit', 'deposit_fee')
-WHERE p.entry_id > $1 AND p.entry_id <= $2
-`
-
-type AuditPostingsParams struct {
-	After int64
-	Until int64
-}
-
-type AuditPostingsRow struct {
-	EntryID             int64
-	Line                int16
-	Kind                string
-	EventID             int64
-	Amount              int64
-	Currency            string
-	SourceKind          string
-	SourceOwner         int64
-	SourceCurrency      string
-	DestinationKind     string
-	DestinationOwner    int64
-	DestinationCurrency string
-	DepositID           int64
-}
-
-func (q *Queries) AuditPostings(ctx context.Context, arg AuditPostingsParams) ([]AuditPostingsRow, error) {
-	rows, err := q.db.QueryContext(ctx, auditPostings, arg.After, arg.Until)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditPostingsRow
-	for rows.Next() {
-		var i AuditPostingsRow
-		if err := rows.Scan(
-			&i.EntryID,
-			&i.Line,
-			&i.Kind,
-			&i.EventID,
-			&i.Amount,
-			&i.Currency,
-			&i.SourceKind,
-			&i.SourceOwner,
-			&i.SourceCurrency,
-			&i.DestinationKind,
-			&i.DestinationOwner,
-			&i.DestinationCurrency,
-			&i.DepositID,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const auditRanges = `-- name: AuditRanges :one
-SELECT CAST(COALESCE((SELECT max(id) FROM claim), 0) AS bigint) AS claims,
-       CAST(COALESCE((SELECT max(id) FROM transfer), 0) AS bigint) AS transfers,
-       CAST(COALESCE((SELECT max(id) FROM deposit), 0) AS bigint) AS deposits,
-       CAST(COALESCE((SELECT max(entry_id) FROM posting), 0) AS bigint) AS entries,
-       CAST(COALESCE((SELECT max(id) FROM postback), 0) AS bigint) AS postbacks,
-       CAST(COALESCE((SELECT max(id) FROM withdrawal), 0) AS bigint) AS withdrawals
-`
-
-type AuditRangesRow struct {
-	Claims      int64
-	Transfers   int64
-	Deposits    int64
-	Entries     int64
-	Postbacks   int64
-	Withdrawals int64
-}
-
-func (q *Queries) AuditRanges(ctx context.Context) (AuditRangesRow, error) {
-	row := q.db.QueryRowContext(ctx, auditRanges)
-	var i AuditRangesRow
-	err := row.Scan(
-		&i.Claims,
-		&i.Transfers,
-		&i.Deposits,
-		&i.Entries,
-		&i.Postbacks,
-		&i.Withdrawals,
-	)
-	return i, err
-}
-
-const auditStray = `-- name: AuditStray :one
-SELECT count(*) FROM balance_delta d LEFT JOIN ledger_account a ON a.id = d.account_id WHERE a.id IS NULL
-`
-
-func (q *Queries) AuditStray(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, auditStray)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
-const auditTransfers = `-- name: AuditTransfers :many
-SELECT t.id, t.state, CAST(COALESCE(d.id, 0) AS bigint) AS deposit_id,
-       CAST((SELECT count(*) FROM transfer o WHERE o.reference_id = t.reference_id) AS bigint) AS of_reference
-FROM transfer t LEFT JOIN deposit d ON d.transfer_id = t.id
-WHERE t.id > $1 AND t.id <= $2
-`
-
-type AuditTransfersParams struct {
-	After int64
-	Until int64
-}
-
-type AuditTransfersRow struct {
-	ID          int64
-	State       string
-	DepositID   int64
-	OfReference int64
-}
-
-func (q *Queries) AuditTransfers(ctx context.Context, arg AuditTransfersParams) ([]AuditTransfersRow, error) {
-	rows, err := q.db.QueryContext(ctx, auditTransfers, arg.After, arg.Until)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditTransfersRow
-	for rows.Next() {
-		var i AuditTransfersRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.State,
-			&i.DepositID,
-			&i.OfReference,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const auditWithdrawals = `-- name: AuditWithdrawals :many
-SELECT w.id, w.merchant_id, w.amount, w.currency, w.test, w.state, w.utr, w.withdrawal_id, w.reference, w.approvals,
-       CAST((SELECT count(*) FROM withdrawal_approval a WHERE a.withdrawal_id = w.id AND a.instruction_hash = w.instruction_hash) AS bigint) AS approved,
-       CAST(COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'withdrawal' AND p.event_id = w.id), 0) AS bigint) AS reserved,
-       CAST(COALESCE((SELECT sum(p.amount) FROM posting p WHERE p.kind = 'withdrawal_end' AND p.event_id = w.id), 0) AS bigint) AS ended,
-       CAST(COALESCE((SELECT max(l.kind) FROM posting p JOIN ledger_account l ON l.id = p.destination_id WHERE p.kind = 'withdrawal_end' AND p.event_id = w.id), '') AS text) AS ended_to,
-       CAST((SELECT count(*) FROM withdrawal_answer x WHERE x.withdrawal_id = w.id AND x.at > w.decided_at
-         AND (w.state = 'paid' AND x.outcome = 'failed' OR w.state IN ('refused', 'cancelled', 'refunded') AND x.outcome = 'paid')) AS bigint) AS contradicted,
-       CAST(COALESCE(b.merchant_id, 0) AS bigint) AS postback_merchant, CAST(COALESCE(b.body, '') AS text) AS body
-FROM withdrawal w LEFT JOIN postback b ON b.kind = 'withdrawal' AND b.subject_id = w.id
-WHERE w.id > $1 AND w.id <= $2
-`
-
-type AuditWithdrawalsParams struct {
-	After int64
-	Until int64
-}
-
-type AuditWithdrawalsRow struct {
-	ID               int64
-	MerchantID       int64
-	Amount           int64
-	Currency         string
-	Test             int16
-	State            string
-	Utr              string
-	WithdrawalID     string
-	Reference        string
-	Approvals        int16
-	Approved         int64
-	Reserved         int64
-	Ended            int64
-	EndedTo          string
-	Contradicted     int64
-	PostbackMerchant int64
-	Body             string
-}
-
-func (q *Queries) AuditWithdrawals(ctx context.Context, arg AuditWithdrawalsParams) ([]AuditWithdrawalsRow, error) {
-	rows, err := q.db.QueryContext(ctx, auditWithdrawals, arg.After, arg.Until)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditWithdrawalsRow
-	for rows.Next() {
-		var i AuditWithdrawalsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.MerchantID,
-			&i.Amount,
-			&i.Currency,
-			&i.Test,
-			&i.State,
-			&i.Utr,
-			&i.WithdrawalID,
-			&i.Reference,
-			&i.Approvals,
-			&i.Approved,
-			&i.Reserved,
-			&i.Ended,
-			&i.EndedTo,
-			&i.Contradicted,
-			&i.PostbackMerchant,
-			&i.Body,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const countClaimsInState = `-- name: CountClaimsInState :one
 SELECT count(*) AS claims, CAST(COALESCE(min(decided_at), 0) AS bigint) AS oldest FROM claim WHERE state = $1
 `
@@ -1134,6 +574,23 @@ func (q *Queries) GetEvidence(ctx context.Context, id int64) (Evidence, error) {
 		&i.ReferenceID,
 		&i.TransferID,
 	)
+	return i, err
+}
+
+const getHighestIDs = `-- name: GetHighestIDs :one
+SELECT CAST(COALESCE((SELECT max(id) FROM deposit), 0) AS bigint) AS deposits,
+       CAST(COALESCE((SELECT max(entry_id) FROM posting), 0) AS bigint) AS entries
+`
+
+type GetHighestIDsRow struct {
+	Deposits int64
+	Entries  int64
+}
+
+func (q *Queries) GetHighestIDs(ctx context.Context) (GetHighestIDsRow, error) {
+	row := q.db.QueryRowContext(ctx, getHighestIDs)
+	var i GetHighestIDsRow
+	err := row.Scan(&i.Deposits, &i.Entries)
 	return i, err
 }
 
@@ -1849,6 +1306,66 @@ func (q *Queries) ListPostbackAttempts(ctx context.Context, postbackID int64) ([
 			&i.Error,
 			&i.Answer,
 			&i.NextAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPostings = `-- name: ListPostings :many
+SELECT p.entry_id, p.line, p.kind, p.event_id, p.amount,
+       CAST(COALESCE(s.kind, '') AS text) AS source_kind, CAST(COALESCE(s.owner_id, 0) AS bigint) AS source_owner,
+       CAST(COALESCE(t.kind, '') AS text) AS destination_kind, CAST(COALESCE(t.owner_id, 0) AS bigint) AS destination_owner
+FROM posting p
+LEFT JOIN ledger_account s ON s.id = p.source_id
+LEFT JOIN ledger_account t ON t.id = p.destination_id
+WHERE p.entry_id > $1 AND p.entry_id <= $2
+`
+
+type ListPostingsParams struct {
+	After int64
+	Until int64
+}
+
+type ListPostingsRow struct {
+	EntryID          int64
+	Line             int16
+	Kind             string
+	EventID          int64
+	Amount           int64
+	SourceKind       string
+	SourceOwner      int64
+	DestinationKind  string
+	DestinationOwner int64
+}
+
+func (q *Queries) ListPostings(ctx context.Context, arg ListPostingsParams) ([]ListPostingsRow, error) {
+	rows, err := q.db.QueryContext(ctx, listPostings, arg.After, arg.Until)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListPostingsRow
+	for rows.Next() {
+		var i ListPostingsRow
+		if err := rows.Scan(
+			&i.EntryID,
+			&i.Line,
+			&i.Kind,
+			&i.EventID,
+			&i.Amount,
+			&i.SourceKind,
+			&i.SourceOwner,
+			&i.DestinationKind,
+			&i.DestinationOwner,
 		); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -80,4 +81,40 @@ func (w *interrupted) Write(p []byte) (int, error) {
 		then()
 	}
 	return w.Buffer.Write(p)
+}
+
+// What was changed inside the compression has a good checksum of gzip's, and is refused by the backup's own.
+func TestChangedBackupIsRefused(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, database string) {
+		s := open(t, database)
+		err := s.Write(t.Context(), func(ctx context.Context, q *store.Queries) error {
+			return q.InsertMerchant(ctx, store.InsertMerchantParams{ID: 1, Slug: "shop", Currency: "INR", Policy: "{}"})
+		})
+		var file bytes.Buffer
+		if err == nil {
+			_, err = s.Backup(t.Context(), &file, time.Unix(0, 0), nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		empty := open(t, testkit.SQLite(t))
+		restore := func(content []byte) error {
+			b, err := store.OpenBackup(bytes.NewReader(zipped(content)))
+			if err != nil {
+				return err
+			}
+			return empty.Restore(t.Context(), b, nil, nil)
+		}
+		lines := unzipped(t, file.Bytes())
+		changed := bytes.Replace(lines, []byte(`"shop"`), []byte(`"shoq"`), 1)
+		if bytes.Equal(changed, lines) {
+			t.Fatal("nothing was changed")
+		}
+		if err := restore(changed); !errors.Is(err, store.ErrBackup) {
+			t.Errorf("a changed row: %v", err)
+		}
+		if err := restore(lines); err != nil {
+			t.Errorf("the same without the change: %v", err)
+		}
+	})
 }

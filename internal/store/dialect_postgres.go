@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"net"
@@ -21,13 +22,7 @@ func (s *Store) openPostgres(dsn string, opts Options) error {
 	if err != nil {
 		return err
 	}
-	// Every statement of a money transaction looks the rows of a set up by index. The planner, which knows nothing of a
-	// batch and little of young tables, would sometimes read a whole table or index to join it: leave it one way.
-	for _, other := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"} {
-		writer.RuntimeParams[other] = "off"
-	}
-	writer.RuntimeParams["jit"] = "off" // a plan that was left no choice looks dear enough for it
-	writer.RuntimeParams["random_page_cost"] = "1"
+	byIndex(writer)
 	// An instance that froze in a transaction loses its locks, and who waits for them tries again.
 	writer.RuntimeParams["idle_in_transaction_session_timeout"] = "15000"
 	writer.RuntimeParams["lock_timeout"] = "4000"
@@ -50,6 +45,27 @@ func (s *Store) openPostgres(dsn string, opts Options) error {
 	s.read.SetMaxIdleConns(max(2, conns-conns/2))
 	s.read.SetConnMaxLifetime(pgConnLifetime)
 	return nil
+}
+
+// byIndex makes every statement look the rows of a set up by index. The planner, which knows nothing of a batch and little of
+// young tables, would sometimes read a whole table or index to join it: leave it one way.
+func byIndex(config *pgx.ConnConfig) {
+	for _, other := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"} {
+		config.RuntimeParams[other] = "off"
+	}
+	config.RuntimeParams["jit"] = "off" // a plan that was left no choice looks dear enough for it
+	config.RuntimeParams["random_page_cost"] = "1"
+}
+
+// openPostgresApart opens connections beside the pools, which can't write.
+func openPostgresApart(dsn string) (*sql.DB, error) {
+	config, err := pgConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	byIndex(config)
+	config.RuntimeParams["default_transaction_read_only"] = "on"
+	return stdlib.OpenDB(*config), nil
 }
 
 // syncCommits makes commits durable where the server's default would acknowledge them before. A stronger default stays.

@@ -130,7 +130,7 @@ func (q *Queries) ExpireMerchantKey(ctx context.Context, arg ExpireMerchantKeyPa
 
 const getInstallation = `-- name: GetInstallation :one
 
-SELECT id, key_check, revision, simulated, recovery_at, created_at FROM installation WHERE id = 1
+SELECT id, key_check, revision, simulated, recovery_at, created_at, stopped_at, stopped_why, accepted FROM installation WHERE id = 1
 `
 
 // What a running server keeps in memory: the installation, merchants, keys, wallets, sources.
@@ -144,6 +144,9 @@ func (q *Queries) GetInstallation(ctx context.Context) (Installation, error) {
 		&i.Simulated,
 		&i.RecoveryAt,
 		&i.CreatedAt,
+		&i.StoppedAt,
+		&i.StoppedWhy,
+		&i.Accepted,
 	)
 	return i, err
 }
@@ -819,6 +822,24 @@ func (q *Queries) ReserveIDs(ctx context.Context, arg ReserveIDsParams) (int64, 
 	return next_id, err
 }
 
+const resumeMoney = `-- name: ResumeMoney :execrows
+UPDATE installation SET stopped_at = NULL, stopped_why = '', accepted = CAST($1 AS text), revision = revision + 1 WHERE id = 1 AND stopped_at = CAST($2 AS bigint)
+`
+
+type ResumeMoneyParams struct {
+	Accepted  string
+	StoppedAt int64
+}
+
+// Whoever resumes has seen what it was stopped for: what was stopped again since stays so.
+func (q *Queries) ResumeMoney(ctx context.Context, arg ResumeMoneyParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, resumeMoney, arg.Accepted, arg.StoppedAt)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const saveAssignment = `-- name: SaveAssignment :exec
 INSERT INTO assignment (merchant_id, payer, method, currency, wallet_id, account_id, first_shown_at, assigned_at, reason)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
@@ -902,6 +923,25 @@ UPDATE installation SET recovery_at = $1, revision = revision + 1 WHERE id = 1
 func (q *Queries) SetRecovery(ctx context.Context, recoveryAt sql.NullInt64) error {
 	_, err := q.db.ExecContext(ctx, setRecovery, recoveryAt)
 	return err
+}
+
+const stopMoney = `-- name: StopMoney :execrows
+UPDATE installation SET stopped_at = CAST($1 AS bigint), stopped_why = CAST($2 AS text), revision = revision + 1
+WHERE id = 1 AND stopped_at IS NULL
+`
+
+type StopMoneyParams struct {
+	StoppedAt  int64
+	StoppedWhy string
+}
+
+// The first who stops it says why.
+func (q *Queries) StopMoney(ctx context.Context, arg StopMoneyParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, stopMoney, arg.StoppedAt, arg.StoppedWhy)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const updateMerchant = `-- name: UpdateMerchant :execrows

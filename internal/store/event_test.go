@@ -37,6 +37,7 @@ func TestUpgradeMakesEvents(t *testing.T) {
 		}
 		// As the version before left it.
 		for _, statement := range []string{
+			"ALTER TABLE installation DROP COLUMN stopped_at", "ALTER TABLE installation DROP COLUMN stopped_why", "ALTER TABLE installation DROP COLUMN accepted",
 			"DROP TABLE payout_batch_item", "DROP TABLE payout_batch", "DROP TABLE payout_report", "DROP TABLE ifsc_table", "DELETE FROM id_counter WHERE kind LIKE 'payout%'",
 			"DROP TABLE withdrawal_refusal", "DROP TABLE withdrawal_approval", "DROP TABLE withdrawal_answer", "DROP TABLE withdrawal_resolution", "DROP TABLE withdrawal", "DROP TABLE adjustment",
 			"DROP TABLE audit_log", "DROP TABLE audit_head", "DROP TABLE operator", "DROP TABLE rail", "DELETE FROM id_counter WHERE kind IN ('operator', 'rail', 'withdrawal', 'adjustment')",

@@ -104,6 +104,9 @@ type Installation struct {
 	Simulated  int16
 	RecoveryAt sql.NullInt64
 	CreatedAt  int64
+	StoppedAt  sql.NullInt64
+	StoppedWhy string
+	Accepted   string
 }
 
 type Merchant struct {

@@ -50,6 +50,7 @@ const DefaultMaxConns = 12
 // Store is one open database. Its methods may be called from many goroutines.
 type Store struct {
 	engine Engine
+	target string // what the driver is given
 	// write serves transactions. On SQLite it is a single connection, guarded by turn.
 	write  *sql.DB
 	read   *sql.DB
@@ -89,7 +90,7 @@ func Open(ctx context.Context, database string, access Access, opts Options) (*S
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{engine: engine, seam: opts.Seam}
+	s := &Store{engine: engine, target: target, seam: opts.Seam}
 	if engine == SQLite {
 		err = s.openSQLite(ctx, target, access, opts)
 	} else {
@@ -137,6 +138,24 @@ func (s *Store) Ping(ctx context.Context) error { return s.read.PingContext(ctx)
 // Read gives the queries outside a transaction, on connections that can't write (SQLite) or aren't used to
 // (PostgreSQL). Each statement sees its own snapshot.
 func (s *Store) Read() *Queries { return New(&reader{store: s}) }
+
+// Apart opens up to two more connections that only read, for who judges the database beside those who work with it. They look
+// rows up by index, as those that write do. The caller closes it.
+func (s *Store) Apart() (*sql.DB, error) {
+	var db *sql.DB
+	var err error
+	if s.engine == SQLite {
+		db, err = openSQLiteDB(s.target, "NORMAL", ownCheckpoint, true)
+	} else {
+		db, err = openPostgresApart(s.target)
+	}
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(2)
+	db.SetMaxIdleConns(2)
+	return db, nil
+}
 
 // Raw gives a plain connection pool for code that judges or measures the store from outside: the bench's raw limit
 // and tests. The product never writes through it.

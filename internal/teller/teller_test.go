@@ -12,6 +12,7 @@ import (
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/keyring"
 	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/payout"
 	"github.com/galla-gateway/galla/internal/rail"
 	"github.com/galla-gateway/galla/internal/rail/sandbox"
@@ -170,7 +171,7 @@ func TestSandboxScripts(t *testing.T) {
 				t.Errorf("%s %d times", call, n)
 			}
 		}
-		report, err := gateway.Audit(context.Background(), gateway.AuditQueries(w.g.Store()), nil)
+		report, err := gateway.Audit(context.Background(), w.g.Store(), oracle.Options{})
 		if err != nil || report.Failed() > 0 {
 			t.Errorf("%+v, %v", report, err)
 		}

@@ -16,6 +16,7 @@ const (
 	RequirePHP      = "REQUIRE_PHP"      // php
 	RequireExamples = "REQUIRE_EXAMPLES" // node, python3, curl: the languages of the documented examples
 	RequireBrowser  = "REQUIRE_BROWSER"  // chromium
+	RequireTorture  = "REQUIRE_TORTURE"  // root, /dev/fuse, strace, nft, ip: what faults of the machine are made with
 )
 
 // requirements names the variable that speaks for each program a test may start.
@@ -49,4 +50,12 @@ func missing(t testing.TB, variable, what string) {
 		t.Fatalf("%s, and %s is set", what, variable)
 	}
 	t.Skipf("%s (%s=1 makes this a failure)", what, variable)
+}
+
+// Mounts skips the test where file systems can't be mounted.
+func Mounts(t testing.TB) {
+	t.Helper()
+	if _, err := os.Stat("/dev/fuse"); err != nil || os.Geteuid() != 0 {
+		missing(t, RequireTorture, "root and /dev/fuse")
+	}
 }

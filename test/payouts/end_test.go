@@ -8,6 +8,7 @@ import (
 
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/gateway"
+	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -169,16 +170,11 @@ func (w *world) audit() {
 	s, err := store.Open(w.ctx, w.database, store.Existing, store.Options{})
 	w.must(err)
 	defer func() { w.must(s.Close()) }()
-	report, err := gateway.Audit(w.ctx, gateway.AuditQueries(s), nil)
+	report, err := gateway.Audit(w.ctx, s, oracle.Options{Hashes: gateway.AuditHashes(w.keys)})
 	w.must(err)
 	for _, check := range report.Checks {
 		for _, example := range check.Examples {
 			w.laws.breaks(lawAudit, "%s: %s", check.ID, example)
 		}
-	}
-	chain, err := gateway.VerifyAuditLog(w.ctx, s.Read(), w.keys)
-	w.must(err)
-	if chain.FirstBad != 0 {
-		w.laws.breaks(lawAudit, "row %d of the audit log is bad: %s", chain.FirstBad, chain.Problem)
 	}
 }

@@ -37,3 +37,29 @@ func TestDebitsAndReturns(t *testing.T) {
 		t.Errorf("a column of signed amounts: %v %v", signed[0].Direction, signed[1].Direction)
 	}
 }
+
+// A row is the same wherever it stands: a statement of a longer time has the rows of the shorter one.
+func TestSameRowsOfAnotherFile(t *testing.T) {
+	const head = "Date,Narration,Chq./Ref.No.,Value Dt,Withdrawal Amt.,Deposit Amt.,Closing Balance\n"
+	const row = "22/11/26,UPI-ASHA RAO-asha@ybl-HDFC0000001-321302038123-PAYMENT,0000321302038123,22/11/26,,500.00,1500.00\n"
+	const before = "21/11/26,UPI-ASHA RAO-asha@ybl-HDFC0000001-321302038122-PAYMENT,0000321302038122,21/11/26,,1000.00,1000.00\n"
+	fields := func(text string) (all []string) {
+		s, err := Open(strings.NewReader(text), "x", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			row, err := s.Next()
+			if err != nil {
+				return all
+			}
+			if row.Outcome == Credit {
+				all = append(all, row.Fields())
+			}
+		}
+	}
+	short, long := fields(head+row), fields(head+before+row)
+	if len(short) != 1 || len(long) != 2 || short[0] != long[1] || short[0] == long[0] {
+		t.Errorf("%q, %q", short, long)
+	}
+}

@@ -13,6 +13,15 @@ UPDATE installation SET key_check = sqlc.arg(key_check) WHERE id = 1;
 -- name: SetRecovery :exec
 UPDATE installation SET recovery_at = sqlc.arg(recovery_at), revision = revision + 1 WHERE id = 1;
 
+-- name: StopMoney :execrows
+-- The first who stops it says why.
+UPDATE installation SET stopped_at = CAST(sqlc.arg(stopped_at) AS bigint), stopped_why = CAST(sqlc.arg(stopped_why) AS text), revision = revision + 1
+WHERE id = 1 AND stopped_at IS NULL;
+
+-- name: ResumeMoney :execrows
+-- Whoever resumes has seen what it was stopped for: what was stopped again since stays so.
+UPDATE installation SET stopped_at = NULL, stopped_why = '', accepted = CAST(sqlc.arg(accepted) AS text), revision = revision + 1 WHERE id = 1 AND stopped_at = CAST(sqlc.arg(stopped_at) AS bigint);
+
 -- name: GetRevision :one
 SELECT revision FROM installation WHERE id = 1;
 

@@ -60,17 +60,3 @@ INSERT INTO event_feed (merchant_id) SELECT m.id FROM merchant m WHERE true ON C
 
 -- name: SkipPositions :exec
 UPDATE event_feed SET last_position = event_feed.last_position + sqlc.arg(gap), skipped = event_feed.skipped + sqlc.arg(gap);
-
--- name: AuditEvents :many
--- How often each postback stands in the feed of its merchant, or waits for it.
-SELECT p.id, p.merchant_id,
-  CAST((SELECT count(*) FROM event e WHERE e.postback_id = p.id AND e.merchant_id = p.merchant_id)
-  + (SELECT count(*) FROM event_new n WHERE n.merchant_id = p.merchant_id AND n.postback_id = p.id) AS bigint) AS events
-FROM postback p
-WHERE p.id > sqlc.arg(after) AND p.id <= sqlc.arg(until);
-
--- name: AuditFeeds :many
-SELECT f.merchant_id, f.last_position, f.skipped,
-  (SELECT count(*) FROM event e WHERE e.merchant_id = f.merchant_id) AS events,
-  CAST(COALESCE((SELECT max(e.position) FROM event e WHERE e.merchant_id = f.merchant_id), 0) AS bigint) AS highest
-FROM event_feed f;
