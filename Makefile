@@ -60,7 +60,7 @@ mutants: ## make every bug of test/mutants and see that a test catches it (MUTAN
 	@bin/mutants $(MUTANTS)
 
 .PHONY: proof
-proof: ## run every campaign that tries to make it lose money, by hand (an hour), and write docs/proof.md
+proof: ## run every campaign that tries to make it lose money, by hand (hours), and write docs/proof.md
 	@scripts/install-test-tools
 	go run ./scripts/proof $(PROOF)
 

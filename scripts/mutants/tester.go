@@ -121,6 +121,9 @@ func (o *outcome) take(pkg string, run testRun) (done bool) {
 	return true
 }
 
+// soundLimit is how much longer all tests of a package may take than those of one mutant.
+const soundLimit = 10
+
 // sound runs all tests that are to catch something, without a mutant.
 func (t *tester) sound(ctx context.Context, mutants []mutant.Mutant, atOnce int) error {
 	runs := map[string][]string{}
@@ -134,6 +137,8 @@ func (t *tester) sound(ctx context.Context, mutants []mutant.Mutant, atOnce int)
 	var mu sync.Mutex
 	var errs []error
 	packages := slices.Sorted(maps.Keys(runs))
+	patient := *t
+	patient.limit *= soundLimit
 	each(len(packages), atOnce, func(i int) {
 		// Subtests can't be joined with |, so each top name is run as a whole.
 		var names []string
@@ -144,7 +149,7 @@ func (t *tester) sound(ctx context.Context, mutants []mutant.Mutant, atOnce int)
 			}
 		}
 		slices.Sort(names)
-		run := t.test(ctx, packages[i], strings.Join(slices.Compact(names), "|"))
+		run := patient.test(ctx, packages[i], strings.Join(slices.Compact(names), "|"))
 		if run.buildFailed || run.failed != "" || run.passed == 0 {
 			mu.Lock()
 			defer mu.Unlock()
