@@ -1,4 +1,4 @@
-// Package torture runs a short `galla torture` as a user would, so that every fault is known to hit, and nothing is lost by it.
+// Package torture runs a short `galla torture` as a user would, so that its faults are known to hit, and nothing is lost by it.
 package torture
 
 import (
@@ -21,34 +21,33 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// counts keep `make test` short.
-const counts = "kill=3,write=2,power=3,disk=1,io=2,server=3,backend=3,freeze=1,cut=2"
+// Few of each, and not the faults that take their time: `make gate` has more of all of them.
+const (
+	faults = "kill,write,power,disk,server"
+	counts = "kill=2,write=1,power=2,disk=1,server=2"
+)
 
 // limit is for a machine that does much else.
 const limit = 8 * time.Minute
 
 // hits are what must have taken place at least once, for each fault.
 var hits = map[string][]string{
-	"torture kill":    {"requests under way"},
-	"torture write":   {"requests under way"},
-	"torture power":   {"losses of something unsynced", "unsynced bytes lost"},
-	"torture disk":    {"full while something was written"},
-	"torture io":      {"EIO on a sync", "EIO on a write"},
-	"torture server":  {"all processes killed", "postmaster killed", "immediate stop"},
-	"torture backend": {"backends terminated", "backends killed"},
-	"torture freeze":  {"backends stopped", "answers while one stood still"},
-	"torture cut":     {"packets lost going out", "packets lost going in"},
+	"torture kill":   {"requests answered"},
+	"torture write":  {"requests answered"},
+	"torture power":  {"losses of something unsynced", "unsynced bytes lost"},
+	"torture disk":   {"full while something was written"},
+	"torture server": {"requests answered"},
 }
 
 // controls are the runs that must find losses, campaigns how many runs there are with them.
-const controls, campaigns = 2, 16
+const controls, campaigns = 2, 11
 
-func TestEveryFaultOnBothEngines(t *testing.T) {
+func TestFaultsOnBothEngines(t *testing.T) {
 	testkit.Mounts(t)
 	testkit.Postgres(t) // its programs
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	command := exec.CommandContext(ctx, process.Build(t), "torture", "--require", "--json", "--count", counts)
+	command := exec.CommandContext(ctx, process.Build(t), "torture", "--require", "--json", "--faults", faults, "--count", counts)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = time.Minute
 	command.Stderr = os.Stderr
