@@ -23,7 +23,8 @@ type claiming struct {
 	orderOf
 	request gateway.ClaimRequest
 	of      *realPayment // whose number it is meant to be; nil: a made up one
-	at      time.Time    // first sent
+	sent    time.Time    // first
+	known   time.Time    // first answered: Galla may not have heard of it before
 	honest  bool         // by who paid, with the right number and amount
 	answer  galla.Status // "": none came
 }
@@ -78,7 +79,7 @@ func (w *world) claimNow() call {
 func (w *world) newClaim(shop int, payer, number string, amount int64) *claiming {
 	w.orders++
 	order := fmt.Sprintf("order-%d", w.orders)
-	return &claiming{at: w.clock.Now(), orderOf: orderOf{shop, order}, request: gateway.ClaimRequest{
+	return &claiming{sent: w.clock.Now(), orderOf: orderOf{shop, order}, request: gateway.ClaimRequest{
 		MerchantID: w.shops[shop].id, OrderID: order, Payer: payer, Method: w.method, Key1: number,
 		Amount: money.Money{Minor: amount, Currency: money.INR},
 	}}
@@ -138,6 +139,9 @@ func (w *world) claimed(c *claiming, results []gateway.ClaimResult, err error) {
 		if c.answer == galla.StatusOK && c.of != nil && !c.of.lied && c.request.Key1 == c.of.number && results[0].Amount.Minor != c.of.amount {
 			w.fail("M-4", "order %s was told ok with %d; %d arrived", c.order, results[0].Amount.Minor, c.of.amount)
 		}
+	}
+	if c.answer != "" && c.known.IsZero() {
+		c.known = w.clock.Now()
 	}
 	if n, known := w.orderly[c.orderOf]; !known {
 		w.orderly[c.orderOf] = len(w.claims)

@@ -165,7 +165,7 @@ func (w *world) countReached() {
 const promptly = 48 * time.Hour
 
 func (c *claiming) inTime() bool {
-	return c.at.Sub(c.of.at) < promptly && c.of.heard.Sub(c.at) < promptly
+	return c.known.Sub(c.of.at) < promptly && c.of.heard.Sub(c.sent) < promptly
 }
 
 func (w *world) none(invariant, what, query string) {
