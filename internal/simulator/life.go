@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/oracle"
 	"github.com/galla-gateway/galla/internal/payout"
 )
@@ -24,7 +25,8 @@ type life struct {
 	claims   []*claiming
 	orders   int
 	records  []*record
-	orderly  map[orderOf]int // claims by order, as indices
+	leases   map[gateway.Endpoint]int64 // who leased each lane last, as far as it was answered
+	orderly  map[orderOf]int            // claims by order, as indices
 	payouts  []*wanted
 	bank     *bank
 
@@ -74,7 +76,7 @@ type Lived struct {
 // live lives one seed. The error is the harness's own: it says nothing of Galla.
 func (w *world) live(ctx context.Context, seed uint64, steps int, loud func(string)) (Lived, error) {
 	w.clock.reset()
-	w.life = &life{seed: seed, draw: newDraw(seed, 0), orderly: map[orderOf]int{}, loud: loud}
+	w.life = &life{seed: seed, draw: newDraw(seed, 0), orderly: map[orderOf]int{}, leases: map[gateway.Endpoint]int64{}, loud: loud}
 	w.swarm = newSwarm(newDraw(seed, 1<<40))
 	w.bank = newBank(w, seed)
 	if err := w.begin(ctx); err != nil {

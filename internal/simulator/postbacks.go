@@ -15,6 +15,7 @@ import (
 
 // record is what a sender knows of requests that it made, and hasn't stored yet.
 type record struct {
+	frozen   bool // nobody tried to store it before
 	attempts []gateway.Attempt
 	moves    []gateway.LaneMove
 }
@@ -40,12 +41,15 @@ func (w *world) send() *call {
 			if r == nil {
 				return
 			}
+			for _, m := range r.moves {
+				w.leases[m.Endpoint] = m.Lease
+			}
 			for n, a := range r.attempts {
 				w.say("  postback %d of %d: %v", a.Postback.ID, a.Postback.SubjectID, a.Delivered)
 				w.arrived(a, r.attempts[n].Delivered)
 			}
 			if frozen || errors.Is(err, gateway.ErrUnknown) {
-				if frozen {
+				if r.frozen = frozen; frozen {
 					w.hit(frozenSender)
 				}
 				w.records = append(w.records, r)
@@ -131,11 +135,18 @@ func (w *world) recordLate() *call {
 	r := w.records[n]
 	w.records = append(w.records[:n], w.records[n+1:]...)
 	return &call{what: "record late", run: func(i *instance) func() {
-		_, err := i.gateway.RecordAttempts(context.Background(), r.attempts, r.moves)
+		results, err := i.gateway.RecordAttempts(context.Background(), r.attempts, r.moves)
 		return func() {
 			w.mayFail("record late", err)
 			if err != nil {
+				r.frozen = false
 				w.records = append(w.records, r)
+				return
+			}
+			for n, a := range r.attempts {
+				if r.frozen && !results[n].Stale && w.leases[a.Postback.Endpoint] != a.Lease {
+					w.fail("P-6", "postback %d: what was sent under an old lease is recorded, though somebody else has leased its lane since", a.Postback.ID)
+				}
 			}
 		}
 	}}
