@@ -15,6 +15,7 @@ type action struct {
 
 // act draws what happens in this step.
 func (w *world) act(ctx context.Context) error {
+	w.alone = false
 	switch n := w.draw.IntN(100); {
 	case n < 10:
 		w.tick()
@@ -29,6 +30,7 @@ func (w *world) act(ctx context.Context) error {
 	}
 	i := pick(w.draw, w.instances[:])
 	w.befall(i)
+	w.alone = true
 	c := w.drawCall()
 	w.say("%s: %s", i.name, c.what)
 	if learn := c.run(i); learn != nil {

@@ -30,7 +30,8 @@ type payment struct {
 	refused     bool // for good
 	regrets     bool // it says "failed" until it is paid
 	utr         string
-	asked       uint64
+	asked       uint64 // to pay
+	searched    uint64
 	faults      [faultCount]bool
 }
 
@@ -125,6 +126,10 @@ func (l *line) Find(_ context.Context, in payout.Instruction, _ string) payout.A
 	p, known := l.book[in.Reference]
 	if known {
 		p.pass(l.world.clock.Now())
+		p.searched++
+		if d := newDraw(l.seed, 3_000_000+p.searched); p.faults[bankSilent] && d.percent(40) {
+			return l.answered(silence())
+		}
 	}
 	if !known || p.taken.IsZero() {
 		return l.answered(payout.Answer{Outcome: payout.Absent, Code: "not_found"})

@@ -127,6 +127,8 @@ func (w *world) checkRest(had swarm) {
 	w.none("P-2", "postbacks are pending", `SELECT count(*) FROM postback WHERE state = 'pending'`)
 	w.none("W-3", "withdrawals have no end", `SELECT count(*) FROM withdrawal WHERE state IN ('approved', 'submitted', 'unknown', 'failed')`)
 	w.none("feed", "events have no position", `SELECT count(*) FROM event_new`)
+	w.none("C-1", "claims wait for money that somebody else has", `SELECT count(*) FROM claim c JOIN transfer t ON t.reference_id = c.reference_id
+		WHERE c.state = 'waiting' AND c.superseded_by = 0 AND t.state = 'credited'`)
 	w.none("liveness", "claims wait beyond their time", `SELECT count(*) FROM claim WHERE state = 'waiting' AND expires_at < `+fmt.Sprint(w.clock.Now().UnixMicro()))
 	for _, reference := range w.bank.order {
 		p := w.bank.book[reference]

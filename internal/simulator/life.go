@@ -16,12 +16,14 @@ type life struct {
 	draw  draw
 	swarm swarm
 	step  int
+	alone bool // one call is under way in this step, not several
 	trace []string
 	loud  func(string) // told of every line of the trace, or nil
 
 	payments []*realPayment
 	phone    []*message
-	known    int64 // messages that were made, for their fingerprints
+	tried    map[string]bool // numbers that somebody has told of, whatever came of it
+	known    int64           // messages that were made, for their fingerprints
 	claims   []*claiming
 	orders   int
 	records  []*record
@@ -76,7 +78,7 @@ type Lived struct {
 // live lives one seed. The error is the harness's own: it says nothing of Galla.
 func (w *world) live(ctx context.Context, seed uint64, steps int, loud func(string)) (Lived, error) {
 	w.clock.reset()
-	w.life = &life{seed: seed, draw: newDraw(seed, 0), orderly: map[orderOf]int{}, leases: map[gateway.Endpoint]int64{}, loud: loud}
+	w.life = &life{seed: seed, draw: newDraw(seed, 0), orderly: map[orderOf]int{}, tried: map[string]bool{}, leases: map[gateway.Endpoint]int64{}, loud: loud}
 	w.swarm = newSwarm(newDraw(seed, 1<<40))
 	w.bank = newBank(w, seed)
 	if err := w.begin(ctx); err != nil {

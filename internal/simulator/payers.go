@@ -30,7 +30,8 @@ type message struct {
 	of  *realPayment
 	due time.Time
 	gateway.EvidenceItem
-	lies bool // its amount isn't what arrived
+	lies  bool // its amount isn't what arrived
+	first bool // nobody told of its number before
 }
 
 // amounts are few, so that many payments have the same.
@@ -150,6 +151,11 @@ func (w *world) deliver() call {
 }
 
 func (w *world) observe(due []*message) call {
+	// Whoever tells of a transfer before anybody else does must be told that it is new, whatever became of the first COMMIT.
+	for _, m := range due {
+		m.first = m.Outcome == evidence.Credit && !w.tried[m.Number]
+		w.tried[m.Number] = true
+	}
 	return call{what: fmt.Sprintf("observe %s", describe(due)), queued: true, run: func(i *instance) func() {
 		items := make([]gateway.EvidenceItem, len(due))
 		for n, m := range due {
@@ -168,6 +174,9 @@ func (w *world) observed(due []*message, results []gateway.EvidenceResult, err e
 		return
 	}
 	for n, m := range due {
+		if m.first && w.alone && results[n].Status == gateway.EvidenceDuplicate {
+			w.fail("E-1", "number %s was told for the first time, and is a duplicate", m.Number)
+		}
 		w.say("  %s %d: %s %s", m.Number, m.Amount.Minor, results[n].Status, results[n].Reason)
 		w.told.Evidence = append(w.told.Evidence, oracle.ToldEvidence{Source: m.SourceID, Number: m.Number, Amount: m.Amount.Minor, Answer: string(results[n].Status)})
 		if m.Outcome == evidence.Credit && m.Strength == evidence.StrengthAny && !m.lies {
