@@ -50,7 +50,7 @@ func ParseHost(host, baseHost string) Host {
 		return Host{Surface: SurfaceConsole}
 	}
 	surface, slug := splitSurface(under)
-	if slug == "" || strings.Contains(slug, ".") || slug == labelAPI || slug == labelWindow || slug == labelConsole {
+	if slug == "" || strings.ContainsAny(slug, ".:") || slug == labelAPI || slug == labelWindow || slug == labelConsole {
 		return Host{Domain: name} // under our base and yet nobody's
 	}
 	return Host{Surface: surface, Slug: slug}
