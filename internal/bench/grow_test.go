@@ -65,9 +65,12 @@ func TestHistoryIsAsTheGatewayLeavesIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer db.Close()
+		const days = "86400000000"
 		for _, statement := range []string{
-			"DELETE FROM postback_attempt WHERE postback_id IN (SELECT id FROM postback WHERE id BETWEEN 1 AND 15000 AND state = 'delivered' AND ended_at < 9000000000000000)",
-			"UPDATE evidence SET raw = " + empty + " WHERE id BETWEEN 1 AND 15000 AND outcome = 'created' AND received_at < 9000000000000000",
+			"UPDATE postback SET ended_at = ended_at - 100 * " + days + " WHERE id BETWEEN 1 AND 15000 AND state = 'delivered'",
+			"UPDATE evidence SET received_at = received_at - 100 * " + days + " WHERE id BETWEEN 1 AND 15000",
+			"DELETE FROM postback_attempt WHERE postback_id IN (SELECT id FROM postback WHERE id BETWEEN 1 AND 15000 AND state = 'delivered')",
+			"UPDATE evidence SET raw = " + empty + " WHERE id BETWEEN 1 AND 15000 AND outcome = 'created'",
 		} {
 			if _, err := db.ExecContext(t.Context(), statement); err != nil {
 				t.Fatal(statement, err)

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -53,7 +55,9 @@ func startProcess(ctx context.Context, of program, database, keyFile string) (p 
 	}
 	defer log.Close()
 	command := exec.CommandContext(ctx, of.path, of.args...)
-	command.Env = append(os.Environ(), "GALLA_DATABASE="+database, "GALLA_KEY_FILE="+keyFile, "GALLA_LISTEN="+listen, "GALLA_ADMIN_LISTEN="+admin,
+	// Settings of a real server, or of tests, aren't meant for this one.
+	env := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "GALLA_") })
+	command.Env = append(env, "GALLA_DATABASE="+database, "GALLA_KEY_FILE="+keyFile, "GALLA_LISTEN="+listen, "GALLA_ADMIN_LISTEN="+admin,
 		"GALLA_BASE_URL=http://"+listen)
 	command.Stdout, command.Stderr = log, log
 	start := time.Now()

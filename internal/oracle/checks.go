@@ -93,10 +93,20 @@ var transferChecks = []Check{
 		Wrong: transferStates.wrong("t.id", "t.state"), Tells: "transfer {t.id} is {t.state}, and the log of its states doesn't lead there by listed moves"},
 }
 
+// keptFor is how long raw messages and the attempts of delivered postbacks must be kept, in microseconds (90 days): what is older, an
+// operator may take out.
+const keptFor = "7776000000000"
+
+// young tells whether a time is so near to that of the newest row of a table that nothing of it may be missing. There is no other
+// clock in here.
+func young(at, table, column string) string {
+	return "(" + at + " > (SELECT n." + column + " FROM " + table + " n ORDER BY n.id DESC LIMIT 1) - " + keptFor + ")"
+}
+
 var evidenceChecks = []Check{
 	{Invariant: "E-1", Table: "evidence", What: "each report is kept once",
 		Wrong: "EXISTS (SELECT 1 FROM evidence o WHERE o.fingerprint = e.fingerprint AND o.id <> e.id)", Tells: "evidence {e.id} is kept more than once"},
 	{Invariant: "E-1", Table: "evidence", What: "what told of a transfer has it, on its number, and its own bytes",
-		Wrong: "CASE WHEN e.outcome IN ('created', 'duplicate') THEN t.id IS NULL OR t.reference_id IS DISTINCT FROM e.reference_id OR length(e.raw) = 0 ELSE e.transfer_id IS NOT NULL AND t.id IS NULL END",
+		Wrong: "CASE WHEN e.outcome IN ('created', 'duplicate') THEN t.id IS NULL OR t.reference_id IS DISTINCT FROM e.reference_id OR length(e.raw) = 0 AND " + young("e.received_at", "evidence", "received_at") + " ELSE e.transfer_id IS NOT NULL AND t.id IS NULL END",
 		Tells: "evidence {e.id} is {e.outcome} on number {e.reference_id}, it has transfer {e.transfer_id} on number {t.reference_id}"},
 }

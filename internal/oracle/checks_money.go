@@ -87,10 +87,10 @@ var postbackChecks = []Check{
 		Wrong: "NOT CASE b.kind WHEN 'deposit' THEN EXISTS (SELECT 1 FROM deposit d WHERE d.id = b.subject_id) ELSE EXISTS (SELECT 1 FROM withdrawal w WHERE w.id = b.subject_id) END",
 		Tells: "postback {b.id} tells of {b.kind} {b.subject_id}, which isn't there"},
 	{Invariant: "P-2", Table: "postback", What: "what is delivered was answered with 200",
-		Wrong: "b.state = 'delivered' AND NOT EXISTS (SELECT 1 FROM postback_attempt y WHERE y.postback_id = b.id AND y.number = b.attempts AND y.status = 200)",
+		Wrong: "b.state = 'delivered' AND " + young("b.ended_at", "postback", "created_at") + " AND NOT EXISTS (SELECT 1 FROM postback_attempt y WHERE y.postback_id = b.id AND y.number = b.attempts AND y.status = 200)",
 		Tells: "postback {b.id} is delivered, its last attempt says otherwise"},
 	{Invariant: "P-3", Table: "postback", What: "the attempts of each postback are counted, each was made by who had leased it, and it is sent as long as it isn't over",
-		Wrong: "b.attempts <> (SELECT count(*) FROM postback_attempt y WHERE y.postback_id = b.id AND y.number BETWEEN 1 AND b.attempts AND y.lease <> 0) " +
+		Wrong: "(b.state <> 'delivered' OR " + young("b.ended_at", "postback", "created_at") + ") AND b.attempts <> (SELECT count(*) FROM postback_attempt y WHERE y.postback_id = b.id AND y.number BETWEEN 1 AND b.attempts AND y.lease <> 0) " +
 			"OR EXISTS (SELECT 1 FROM postback_attempt y WHERE y.postback_id = b.id AND y.number > b.attempts) OR (b.state = 'pending') <> (b.ended_at IS NULL)",
 		Tells: "postback {b.id} is {b.state} and had {b.attempts} attempts, the list of them says otherwise"},
 	{Invariant: "feed", Table: "postback", What: "each postback is one event in its merchant's feed, or waits for its position",
