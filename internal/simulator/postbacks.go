@@ -134,6 +134,10 @@ func (w *world) recordLate() *call {
 	n := w.draw.IntN(len(w.records))
 	r := w.records[n]
 	w.records = append(w.records[:n], w.records[n+1:]...)
+	old := make([]bool, len(r.attempts)) // somebody else has leased its lane by now
+	for n, a := range r.attempts {
+		old[n] = r.frozen && w.leases[a.Postback.Endpoint] != a.Lease
+	}
 	return &call{what: "record late", run: func(i *instance) func() {
 		results, err := i.gateway.RecordAttempts(context.Background(), r.attempts, r.moves)
 		return func() {
@@ -144,7 +148,7 @@ func (w *world) recordLate() *call {
 				return
 			}
 			for n, a := range r.attempts {
-				if r.frozen && !results[n].Stale && w.leases[a.Postback.Endpoint] != a.Lease {
+				if old[n] && !results[n].Stale {
 					w.fail("P-6", "postback %d: what was sent under an old lease is recorded, though somebody else has leased its lane since", a.Postback.ID)
 				}
 			}
