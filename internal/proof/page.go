@@ -142,7 +142,7 @@ func writeTotals(b *strings.Builder, campaign string, list []*row) {
 		case t.failed > 0:
 			passed = fmt.Sprintf("%d of %d runs failed", t.failed, t.ran)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s |\n", campaign, cmp.Or(engine, "both"), grouped(t.count), t.unit, grouped(t.violations), passed)
+		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s |\n", campaign, cmp.Or(engine, "–"), grouped(t.count), t.unit, grouped(t.violations), passed)
 	}
 }
 
@@ -155,7 +155,7 @@ func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 			continue
 		}
 		if r.NotRun != "" {
-			missing = append(missing, fmt.Sprintf("%s (%s): %s", cmp.Or(r.Engine, "both"), r.Date, r.NotRun))
+			missing = append(missing, fmt.Sprintf("%s (%s): %s", cmp.Or(r.Engine, "–"), r.Date, r.NotRun))
 			continue
 		}
 		found := grouped(r.Violations)
@@ -163,7 +163,7 @@ func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 			found += " (had to be found)"
 		}
 		took := (time.Duration(r.Milliseconds) * time.Millisecond).Round(time.Second)
-		fmt.Fprintf(b, "| %s | %s | %s | %d | %s %s | %s | %s |\n", cmp.Or(r.Engine, "both"), r.Commit, r.Date, r.runs, grouped(r.Count), r.Unit, found, took)
+		fmt.Fprintf(b, "| %s | %s | %s | %d | %s %s | %s | %s |\n", cmp.Or(r.Engine, "–"), r.Commit, r.Date, r.runs, grouped(r.Count), r.Unit, found, took)
 		for name, n := range r.Hits {
 			hits[name] += n
 		}

@@ -78,3 +78,26 @@ func TestGrouped(t *testing.T) {
 		}
 	}
 }
+
+// The page that is in the repository is made of the results that are beside it.
+func TestPageIsOfItsResults(t *testing.T) {
+	paths, err := filepath.Glob("../../docs/proof/*.jsonl")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no results: %v", err)
+	}
+	results, err := Read(paths...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	if err := Page(&want, results); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile("../../docs/proof.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want.String() {
+		t.Error("docs/proof.md isn't made of docs/proof: run go run ./scripts/proof -page")
+	}
+}
