@@ -25,7 +25,7 @@ func (w *world) act(ctx context.Context) error {
 		return nil
 	case n < 40 && w.swarm[interleaving]:
 		return w.duel(ctx, [2]call{w.drawCall(), w.drawCall()})
-	case n < 46 && w.swarm[sharedBatch]:
+	case n < 46 && w.swarm[sharedBatch] && w.oneWriter: // a second writer would begin when the first one is held for long
 		return w.share(ctx, pick(w.draw, w.instances[:]), [3]call{w.drawCall(), w.deliver(), w.claimNow()})
 	}
 	i := pick(w.draw, w.instances[:])

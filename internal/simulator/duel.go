@@ -151,8 +151,8 @@ func (w *world) share(ctx context.Context, i *instance, calls [3]call) error {
 		return err
 	}
 	i.player = nil // the others aren't held
-	if !first.ended && !(calls[1].queued && calls[2].queued) {
-		calls = [3]call{} // what isn't queued would wait for the one that is held
+	if !first.ended && !(calls[0].queued && calls[1].queued && calls[2].queued) {
+		calls = [3]call{} // what isn't queued would wait for the one that is held, or run beside it
 	}
 	learn := [2]func(){}
 	var ended [2]chan struct{}
