@@ -301,6 +301,9 @@ func TestSweepFindsWhatWasMissed(t *testing.T) {
 			return errors.Join(
 				q.InsertTransfers(ctx, store.Rows([]transferRow{{ID: 7, ReferenceID: reference, AccountID: 1, Amount: 500_00, Currency: "INR",
 					OccurredAt: now, Strength: int(evidence.StrengthAny), State: string(deposit.Observed), ObservedAt: now}})),
+				q.InsertEvidence(ctx, store.Rows([]evidenceRow{{ID: 7, SourceID: 1, Fingerprint: strings.Repeat("07", 32), Raw: "07", ReceivedAt: now,
+					Outcome: string(EvidenceCreated), ReferenceID: &reference, TransferID: new(int64(7))}})),
+				q.InsertTransitions(ctx, store.Rows([]transitionRow{{ID: 7, Kind: "transfer", SubjectID: 7, ToState: string(deposit.Observed), At: now, Actor: actorRules, Reason: string(EvidenceCreated)}})),
 				q.InsertPostings(ctx, store.Rows([]postingRow{{EntryID: 7, Kind: "transfer", EventID: 7, SourceID: 1, DestinationID: 2, Amount: 500_00, Currency: "INR", At: now}})),
 				q.InsertDeltas(ctx, store.Rows([]deltaRow{{1, 7, -500_00}, {2, 7, 500_00}})))
 		})
