@@ -246,6 +246,6 @@ func (r *races) report(began time.Time, operations int, accepted, broken int64) 
 	r.must(proof.Append(path, proof.Result{
 		Campaign: "races", Engine: engine, Unit: "histories", Count: int64(len(r.all)), Violations: broken,
 		Hits:         map[string]int64{"operations": int64(operations), "credited": accepted, fmt.Sprint("instances ", len(r.instances)): int64(len(r.all))},
-		Milliseconds: took.Milliseconds(), Date: proof.Day(began), Command: fmt.Sprintf("GALLA_RACES=%d go test -run TestClaimsAreLinear ./internal/gateway", len(r.all)),
+		Milliseconds: took.Milliseconds(), Commit: proof.Commit(r.t.Context()), Date: proof.Day(began), Command: fmt.Sprintf("GALLA_RACES=%d go test -run TestClaimsAreLinear ./internal/gateway", len(r.all)),
 	}))
 }

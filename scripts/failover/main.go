@@ -15,7 +15,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
@@ -79,12 +78,11 @@ func (f *findings) print() {
 }
 
 func (f *findings) line(o options, began time.Time) proof.Result {
-	commit, _ := exec.Command("git", "rev-parse", "--short", "HEAD").Output() // a copy without git has no commit
 	return proof.Result{
 		Campaign: "failover", Engine: "postgres", Unit: "acknowledged credits", Count: f.acknowledged, Violations: f.wrong(),
 		Hits: map[string]int64{"primary killed": 1, "acknowledged before": f.before, "repeated requests": f.refused, "ms to promotion": f.promoted.Milliseconds(),
 			"ms to first credit": max(f.first[0], f.first[1]).Milliseconds()},
-		Milliseconds: time.Since(began).Milliseconds(), Commit: strings.TrimSpace(string(commit)), Date: proof.Day(began),
+		Milliseconds: time.Since(began).Milliseconds(), Commit: proof.Commit(context.Background()), Date: proof.Day(began),
 		Command: "go run ./scripts/failover -commits " + o.commits,
 	}
 }

@@ -15,9 +15,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/galla-gateway/galla/internal/proof"
 )
@@ -84,11 +85,17 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	t := &total{out: out, targets: len(targets)}
-	each(len(targets), o.atOnce, func(i int) {
-		if ctx.Err() == nil {
-			t.add(targets[i].fuzz(ctx, o.duration, filepath.Join(cache, "fuzz")))
-		}
-	})
+	var group errgroup.Group
+	group.SetLimit(max(o.atOnce, 1))
+	for i := range targets {
+		group.Go(func() error {
+			if ctx.Err() == nil {
+				t.add(targets[i].fuzz(ctx, o.duration, filepath.Join(cache, "fuzz")))
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // none of them has an error
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -97,7 +104,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if o.result != "" {
 		err = proof.Append(o.result, proof.Result{
 			Campaign: "fuzz", Unit: "executions", Count: t.executions, Hits: map[string]int64{"targets": int64(len(targets))}, Violations: int64(len(t.failed)),
-			Milliseconds: time.Since(began).Milliseconds(), Commit: commit(ctx), Date: proof.Day(began), Command: "make fuzz T=" + o.duration.String(),
+			Milliseconds: time.Since(began).Milliseconds(), Commit: proof.Commit(ctx), Date: proof.Day(began), Command: "make fuzz T=" + o.duration.String(),
 		})
 	}
 	for _, name := range t.failed {
@@ -131,28 +138,6 @@ func build(ctx context.Context, patterns []string, folder string, out io.Writer)
 		return nil, errors.New("there are no targets")
 	}
 	return targets, nil
-}
-
-// each calls work(0) … work(n-1), at most atOnce of them at the same time.
-func each(n, atOnce int, work func(i int)) {
-	var group sync.WaitGroup
-	tickets := make(chan struct{}, max(atOnce, 1))
-	for i := range n {
-		tickets <- struct{}{}
-		group.Go(func() {
-			defer func() { <-tickets }()
-			work(i)
-		})
-	}
-	group.Wait()
-}
-
-func commit(ctx context.Context) string {
-	hash, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(hash))
 }
 
 func goEnv(ctx context.Context, name string) (string, error) {

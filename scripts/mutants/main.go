@@ -12,13 +12,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/galla-gateway/galla/internal/proof"
 	"github.com/galla-gateway/galla/internal/testkit"
@@ -84,12 +84,18 @@ func run(ctx context.Context, o options, out io.Writer) (good bool, err error) {
 		report.note("the tests pass without a mutant")
 	}
 	outcomes := make([]outcome, len(mutants))
-	each(len(mutants), o.atOnce, func(i int) {
-		outcomes[i] = tester.try(ctx, mutants[i])
-		if ctx.Err() == nil {
-			report.add(outcomes[i])
-		}
-	})
+	var group errgroup.Group
+	group.SetLimit(max(o.atOnce, 1))
+	for i := range mutants {
+		group.Go(func() error {
+			outcomes[i] = tester.try(ctx, mutants[i])
+			if ctx.Err() == nil {
+				report.add(outcomes[i])
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // none of them has an error
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -121,25 +127,11 @@ func chosen(only string) ([]mutant.Mutant, error) {
 	return mutants, nil
 }
 
-// each calls work(0) … work(n-1), at most atOnce of them at the same time.
-func each(n, atOnce int, work func(i int)) {
-	var group sync.WaitGroup
-	tickets := make(chan struct{}, max(atOnce, 1))
-	for i := range n {
-		tickets <- struct{}{}
-		group.Go(func() {
-			defer func() { <-tickets }()
-			work(i)
-		})
-	}
-	group.Wait()
-}
-
 // resultOf is the campaign's line: a violation is a mutant that nobody saw.
 func resultOf(outcomes []outcome, began time.Time, only string) proof.Result {
 	r := proof.Result{
 		Campaign: "mutants", Unit: "mutants", Count: int64(len(outcomes)), Hits: map[string]int64{}, Milliseconds: time.Since(began).Milliseconds(),
-		Commit: commit(), Date: proof.Day(began), Command: "make mutants",
+		Commit: proof.Commit(context.Background()), Date: proof.Day(began), Command: "make mutants",
 	}
 	if only != "" {
 		r.Command = "scripts/mutants --only '" + only + "'"
@@ -152,14 +144,6 @@ func resultOf(outcomes []outcome, began time.Time, only string) proof.Result {
 		r.Hits["caught in "+strings.TrimPrefix(o.Package, "./")]++
 	}
 	return r
-}
-
-func commit() string {
-	hash, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(hash))
 }
 
 func jsonLine(out io.Writer, v any) {

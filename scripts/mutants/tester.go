@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/galla-gateway/galla/internal/testkit/mutant"
 )
 
@@ -139,23 +141,29 @@ func (t *tester) sound(ctx context.Context, mutants []mutant.Mutant, atOnce int)
 	packages := slices.Sorted(maps.Keys(runs))
 	patient := *t
 	patient.limit *= soundLimit
-	each(len(packages), atOnce, func(i int) {
-		// Subtests can't be joined with |, so each top name is run as a whole.
-		var names []string
-		for _, run := range runs[packages[i]] {
-			for _, alternative := range strings.Split(run, "|") {
-				name, _, _ := strings.Cut(strings.Trim(alternative, "^$"), "/")
-				names = append(names, "^"+name+"$")
+	var group errgroup.Group
+	group.SetLimit(max(atOnce, 1))
+	for i := range packages {
+		group.Go(func() error {
+			// Subtests can't be joined with |, so each top name is run as a whole.
+			var names []string
+			for _, run := range runs[packages[i]] {
+				for _, alternative := range strings.Split(run, "|") {
+					name, _, _ := strings.Cut(strings.Trim(alternative, "^$"), "/")
+					names = append(names, "^"+name+"$")
+				}
 			}
-		}
-		slices.Sort(names)
-		run := patient.test(ctx, packages[i], strings.Join(slices.Compact(names), "|"))
-		if run.buildFailed || run.failed != "" || run.passed == 0 {
-			mu.Lock()
-			defer mu.Unlock()
-			errs = append(errs, fmt.Errorf("without a mutant %s %s fails: %s", packages[i], run.failed, run.message))
-		}
-	})
+			slices.Sort(names)
+			run := patient.test(ctx, packages[i], strings.Join(slices.Compact(names), "|"))
+			if run.buildFailed || run.failed != "" || run.passed == 0 {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, fmt.Errorf("without a mutant %s %s fails: %s", packages[i], run.failed, run.message))
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // none of them has an error
 	return errors.Join(errs...)
 }
 

@@ -16,7 +16,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -109,46 +108,14 @@ func run(ctx context.Context, o options) error {
 	if readErr != nil {
 		return errors.Join(err, readErr)
 	}
-	fresh := results[min(len(before), len(results)):]
-	if err := nameCommit(ctx, o.result, results, fresh); err != nil {
-		return err
-	}
 	fmt.Println()
-	for _, r := range fresh {
+	for _, r := range results[min(len(before), len(results)):] {
 		fmt.Printf("%-20s %-9s %8d %-16s %6d violations%s\n", r.Campaign, r.Engine, r.Count, r.Unit, r.Violations, outcome(r))
 	}
 	if o.result == kept {
 		err = errors.Join(err, writePage())
 	}
 	return err
-}
-
-// nameCommit writes the commit into those of the fresh results whose campaign didn't know it: tests aren't stamped with one.
-func nameCommit(ctx context.Context, path string, all, fresh []proof.Result) error {
-	missing := false
-	for _, r := range fresh {
-		missing = missing || r.Commit == ""
-	}
-	if !missing {
-		return nil
-	}
-	hash, err := exec.CommandContext(ctx, "git", "rev-parse", "--short=10", "HEAD").Output()
-	if err != nil {
-		return fmt.Errorf("name the commit: %w", err)
-	}
-	commit := strings.TrimSpace(string(hash))
-	if exec.CommandContext(ctx, "git", "diff", "--quiet", "HEAD").Run() != nil {
-		commit += "+"
-	}
-	for i := range fresh { // fresh is the end of all
-		if fresh[i].Commit == "" {
-			fresh[i].Commit = commit
-		}
-	}
-	if err := os.Remove(path); err != nil {
-		return err
-	}
-	return proof.Append(path, all...)
 }
 
 func outcome(r proof.Result) string {
