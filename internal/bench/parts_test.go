@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -125,8 +126,12 @@ func TestClient(t *testing.T) {
 	}
 }
 
-// childVariable makes the test binary act as a server that Start starts.
-const childVariable = "GALLA_BENCH_TEST_CHILD"
+const (
+	// childVariable makes the test binary act as a server that Start starts. It isn't called GALLA_: Start takes those away.
+	childVariable = "BENCH_TEST_CHILD"
+	// bookVariable names the file where serveLate counts how often it was started.
+	bookVariable = "BENCH_TEST_BOOK"
+)
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(childVariable) {
@@ -134,6 +139,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "serve":
 		os.Exit(serveReady())
+	case "late":
+		os.Exit(serveLate())
 	}
 	fmt.Fprintln(os.Stderr, "this one never gets ready")
 	os.Exit(1)
@@ -148,9 +155,34 @@ func serveReady() int {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})}
-	go server.ListenAndServe()
-	<-ctx.Done()
-	return 0
+	failed := make(chan error, 1)
+	go func() { failed <- server.ListenAndServe() }()
+	select {
+	case err := <-failed:
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	case <-ctx.Done():
+		return 0
+	}
+}
+
+// serveLate finds its address taken, but for the last time that it may be started.
+func serveLate() int {
+	book, err := os.OpenFile(os.Getenv(bookVariable), os.O_APPEND|os.O_RDWR, 0)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	tries, err := io.ReadAll(book)
+	if err != nil || len(tries) == startTries-1 {
+		return serveReady()
+	}
+	if _, err := book.WriteString("."); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Fprintln(os.Stderr, "listen tcp", os.Getenv("GALLA_ADMIN_LISTEN")+":", syscall.EADDRINUSE)
+	return 1
 }
 
 func TestStart(t *testing.T) {
@@ -168,6 +200,16 @@ func TestStart(t *testing.T) {
 		t.Errorf("report is %+v", report)
 	}
 	checkNothingLeft(t, database)
+
+	book := filepath.Join(t.TempDir(), "tries")
+	if err := os.WriteFile(book, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(bookVariable, book)
+	t.Setenv(childVariable, "late")
+	if _, err := Start(t.Context(), StartOptions{Program: program, Database: database, Runs: 1}); err != nil {
+		t.Errorf("with an address that was taken: %v", err)
+	}
 
 	t.Setenv(childVariable, "fail")
 	var log strings.Builder

@@ -22,6 +22,8 @@ const (
 	// readyLimit bounds the wait, stopLimit that for its end.
 	readyLimit = 30 * time.Second
 	stopLimit  = 30 * time.Second
+	// startTries is how often a server is started whose free address somebody else took before it could.
+	startTries = 3
 )
 
 // program is what makes a server: the binary, the arguments that make it serve, and where goes what a server wrote that
@@ -41,40 +43,56 @@ type process struct {
 
 // startProcess starts a server on free addresses and waits until it is ready, which took so long.
 func startProcess(ctx context.Context, of program, database, keyFile string) (p *process, took time.Duration, err error) {
+	for range startTries {
+		var log string
+		p, took, log, err = tryProcess(ctx, of, database, keyFile)
+		if err == nil {
+			return p, took, nil
+		}
+		if !strings.Contains(log, syscall.EADDRINUSE.Error()) {
+			if of.log != nil {
+				fmt.Fprintf(of.log, "%s", log)
+			}
+			return nil, 0, err
+		}
+	}
+	return nil, 0, fmt.Errorf("%d free addresses in turn were taken before the server had them: %w", startTries, err)
+}
+
+// tryProcess starts a server once. log is what a server wrote that didn't get ready.
+func tryProcess(ctx context.Context, of program, database, keyFile string) (p *process, took time.Duration, log string, err error) {
 	listen, err := freeAddress()
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, "", err
 	}
 	admin, err := freeAddress()
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, "", err
 	}
-	log, err := os.CreateTemp(filepath.Dir(keyFile), "log-")
+	output, err := os.CreateTemp(filepath.Dir(keyFile), "log-")
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, "", err
 	}
-	defer log.Close()
+	defer output.Close()
 	command := exec.CommandContext(ctx, of.path, of.args...)
 	// Settings of a real server, or of tests, aren't meant for this one.
 	env := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "GALLA_") })
 	command.Env = append(env, "GALLA_DATABASE="+database, "GALLA_KEY_FILE="+keyFile, "GALLA_LISTEN="+listen, "GALLA_ADMIN_LISTEN="+admin,
 		"GALLA_BASE_URL=http://"+listen)
-	command.Stdout, command.Stderr = log, log
+	command.Stdout, command.Stderr = output, output
 	start := time.Now()
 	if err := command.Start(); err != nil {
-		return nil, 0, err
+		return nil, 0, "", err
 	}
-	p = &process{address: listen, command: command, ended: make(chan error, 1)}
-	go func() { p.ended <- command.Wait() }()
-	took, err = waitReady(ctx, start, "http://"+admin+"/readyz", p.ended)
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	took, err = waitReady(ctx, start, "http://"+admin+"/readyz", ended)
 	if err != nil {
 		_ = command.Process.Kill() // it may be gone
-		if text, readErr := os.ReadFile(log.Name()); readErr == nil && of.log != nil {
-			fmt.Fprintf(of.log, "%s", text)
-		}
-		return nil, 0, err
+		text, readErr := os.ReadFile(output.Name())
+		return nil, 0, string(text), errors.Join(err, readErr)
 	}
-	return p, took, nil
+	return &process{address: listen, command: command, ended: ended}, took, "", nil
 }
 
 // stop ends the server in order.
