@@ -92,6 +92,9 @@ func (i *instance) pass(m store.Moment) error {
 		i.player.hold(m)
 	}
 	i.ops++
+	if m == store.AtCommit {
+		i.world.changed.Store(true)
+	}
 	if i.plan.dieAt > 0 {
 		if i.plan.dieAt--; i.plan.dieAt == 0 {
 			i.dead = true

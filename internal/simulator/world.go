@@ -37,6 +37,7 @@ type world struct {
 	oracle    *oracle.Oracle
 	instances [2]*instance
 	fatal     atomic.Pointer[error]
+	changed   atomic.Bool // something may have been committed since the oracle looked
 	reset     string // SQL that makes the database as it was before the first life
 	method    method.Method
 
