@@ -23,6 +23,9 @@ import (
 // testLimit ends a test that hangs: to hang is a way to be caught. The longest of the tests needs a few seconds.
 const testLimit = 60 * time.Second
 
+// quick is how to compile a package that is run once: nothing is optimised, and no debugger will read it.
+const quick = "-gcflags=-N -l -dwarf=false"
+
 // States of a mutant. Only caught is good.
 const (
 	caught     = "caught"
@@ -98,14 +101,14 @@ func (t *tester) mutated(ctx context.Context, c mutant.Catch, replaced map[strin
 	if err := writeOverlay(few, overlay); err != nil {
 		return testRun{}, err
 	}
-	run := t.test(ctx, c.Package, c.Run, "-overlay="+overlay, "-failfast", "-gcflags=-N -l")
+	run := t.test(ctx, c.Package, c.Run, "-overlay="+overlay, "-failfast", quick)
 	if !run.buildFailed || len(rest) == 0 {
 		return run, nil
 	}
 	if err := writeOverlay(replaced, overlay); err != nil {
 		return testRun{}, err
 	}
-	return t.test(ctx, c.Package, c.Run, "-overlay="+overlay, "-failfast", "-gcflags=-N -l"), nil
+	return t.test(ctx, c.Package, c.Run, "-overlay="+overlay, "-failfast", quick), nil
 }
 
 // take notes what a run says of a mutant. done: nothing need be run after it.

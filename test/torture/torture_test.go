@@ -21,10 +21,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// Few of each, and not the faults that take their time: `make gate` has more of all of them.
+// What `make gate` leaves out, because it waits for long, and one kill on each engine that goes with it.
 const (
-	faults = "kill,write,power,disk,server"
-	counts = "kill=2,write=1,power=2,disk=1,server=2"
+	faults = "freeze,kill,disk,io,cut"
+	counts = "freeze=1,kill=1,disk=1,io=2,cut=2"
 )
 
 // limit is for a machine that does much else.
@@ -32,15 +32,15 @@ const limit = 8 * time.Minute
 
 // hits are what must have taken place at least once, for each fault.
 var hits = map[string][]string{
+	"torture freeze": {"answers while one stood still"},
 	"torture kill":   {"requests answered"},
-	"torture write":  {"requests answered"},
-	"torture power":  {"losses of something unsynced", "unsynced bytes lost"},
 	"torture disk":   {"full while something was written"},
-	"torture server": {"requests answered"},
+	"torture io":     {"EIO on a write", "EIO on a sync"},
+	"torture cut":    {"packets lost going out", "packets lost going in"},
 }
 
-// controls are the runs that must find losses, campaigns how many runs there are with them.
-const controls, campaigns = 2, 11
+// campaigns is how many runs there are: freeze and cut need PostgreSQL, the others are on both engines.
+const campaigns = 8
 
 func TestFaultsOnBothEngines(t *testing.T) {
 	testkit.Mounts(t)
@@ -62,14 +62,10 @@ func TestFaultsOnBothEngines(t *testing.T) {
 	if runErr != nil {
 		t.Errorf("galla torture: %v", runErr)
 	}
-	expected := 0
 	for _, r := range report.Results {
 		t.Logf("%s on %s: %d %s in %d ms, %d violations, %v", r.Campaign, r.Engine, r.Count, r.Unit, r.Milliseconds, r.Violations, r.Hits)
 		if !r.Passed() {
 			t.Errorf("%s on %s didn't pass: %v", r.Campaign, r.Engine, report.Violations)
-		}
-		if r.Expected {
-			expected++
 		}
 		for _, hit := range hits[r.Campaign] {
 			if r.Hits[hit] == 0 {
@@ -77,7 +73,7 @@ func TestFaultsOnBothEngines(t *testing.T) {
 			}
 		}
 	}
-	if len(report.Results) != campaigns || expected != controls {
-		t.Errorf("there are %d results, %d of controls; want %d and %d", len(report.Results), expected, campaigns, controls)
+	if len(report.Results) != campaigns {
+		t.Errorf("there are %d results, want %d", len(report.Results), campaigns)
 	}
 }
