@@ -325,6 +325,25 @@ func TestWithdrawalsNeverOverdraw(t *testing.T) {
 	})
 }
 
+// Over PostgreSQL several decide at once. Whoever reads a merchant's balance to promise of it holds the merchant's ledger row.
+func TestWithdrawalWaitsForItsMerchantsLedgerRow(t *testing.T) {
+	w := newWorld(t, testkit.Postgres(t))
+	w.fund("shop", 1000)
+	other, err := w.g.store.ReadPool().Begin()
+	w.must(err)
+	defer other.Rollback()
+	_, err = other.Exec("SELECT id FROM ledger_account WHERE kind = 'merchant' AND owner_id = $1 FOR UPDATE", int64(shop))
+	w.must(err)
+	taken := make(chan error, 1)
+	go func() {
+		_, err := w.g.RequestWithdrawal(context.Background(), shop, wantedWithdrawal(t, "w-1", 90, nil))
+		taken <- err
+	}()
+	waitForLock(t, w)
+	w.must(other.Rollback())
+	w.must(<-taken)
+}
+
 func TestWithdrawalLimits(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
