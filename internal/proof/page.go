@@ -142,7 +142,7 @@ func writeTotals(b *strings.Builder, campaign string, list []*row) {
 		case t.failed > 0:
 			passed = fmt.Sprintf("%d of %d runs failed", t.failed, t.ran)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s |\n", campaign, cmp.Or(engine, "–"), grouped(t.count), t.unit, grouped(t.violations), passed)
+		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s |\n", campaign, cmp.Or(engine, "–"), Grouped(t.count), t.unit, Grouped(t.violations), passed)
 	}
 }
 
@@ -158,12 +158,12 @@ func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 			missing = append(missing, fmt.Sprintf("%s (%s): %s", cmp.Or(r.Engine, "–"), r.Date, r.NotRun))
 			continue
 		}
-		found := grouped(r.Violations)
+		found := Grouped(r.Violations)
 		if r.Expected {
 			found += " (had to be found)"
 		}
 		took := (time.Duration(r.Milliseconds) * time.Millisecond).Round(time.Second)
-		fmt.Fprintf(b, "| %s | %s | %s | %d | %s %s | %s | %s |\n", cmp.Or(r.Engine, "–"), r.Commit, r.Date, r.runs, grouped(r.Count), r.Unit, found, took)
+		fmt.Fprintf(b, "| %s | %s | %s | %d | %s %s | %s | %s |\n", cmp.Or(r.Engine, "–"), r.Commit, r.Date, r.runs, Grouped(r.Count), r.Unit, found, took)
 		for name, n := range r.Hits {
 			hits[name] += n
 		}
@@ -178,7 +178,7 @@ func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 			if n > 0 {
 				b.WriteString(", ")
 			}
-			fmt.Fprintf(b, "%s %s", name, grouped(hits[name]))
+			fmt.Fprintf(b, "%s %s", name, Grouped(hits[name]))
 		}
 		b.WriteString(".\n")
 	}
@@ -188,8 +188,8 @@ func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 	}
 }
 
-// grouped writes a number with a comma after each three digits.
-func grouped(n int64) string {
+// Grouped writes a number with a comma after each three digits.
+func Grouped(n int64) string {
 	text := fmt.Sprint(n)
 	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
 		text = text[:at] + "," + text[at:]

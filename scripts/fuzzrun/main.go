@@ -100,7 +100,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return ctx.Err()
 	}
 	fmt.Fprintf(out, "%d targets fuzzed for %s each, %s executions in %s, %d failed\n",
-		len(targets), o.duration, thousands(t.executions), time.Since(began).Round(time.Second), len(t.failed))
+		len(targets), o.duration, proof.Grouped(t.executions), time.Since(began).Round(time.Second), len(t.failed))
 	if o.result != "" {
 		err = proof.Append(o.result, proof.Result{
 			Campaign: "fuzz", Unit: "executions", Count: t.executions, Hits: map[string]int64{"targets": int64(len(targets))}, Violations: int64(len(t.failed)),
@@ -143,13 +143,4 @@ func build(ctx context.Context, patterns []string, folder string, out io.Writer)
 func goEnv(ctx context.Context, name string) (string, error) {
 	value, err := exec.CommandContext(ctx, "go", "env", name).Output()
 	return strings.TrimSpace(string(value)), err
-}
-
-// thousands writes a number in groups of three.
-func thousands(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
-	return text
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/galla-gateway/galla/internal/proof"
 )
 
 // fuzzed is a package with targets.
@@ -115,7 +117,7 @@ func (t *total) add(o outcome) {
 	t.executions += o.executions
 	name := fuzzed{path: o.pkg}.short() + " " + o.name
 	if o.err == nil {
-		fmt.Fprintf(t.out, "ok    %2d/%d %-50s %12s executions\n", t.done, t.targets, name, thousands(o.executions))
+		fmt.Fprintf(t.out, "ok    %2d/%d %-50s %12s executions\n", t.done, t.targets, name, proof.Grouped(o.executions))
 		return
 	}
 	t.failed = append(t.failed, name)
