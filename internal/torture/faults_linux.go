@@ -13,7 +13,8 @@ const (
 	killSignal = syscall.SIGKILL
 	contSignal = syscall.SIGCONT
 
-	// A life from one fault to the next.
+	// A life from one fault to the next, after so many answers.
+	leastAnswers        = 8
 	shortLife, longLife = 100 * time.Millisecond, 500 * time.Millisecond
 	// faultLimit is how long the effect of a fault is waited for.
 	faultLimit = 8 * time.Second
@@ -34,14 +35,14 @@ var faults = map[string]func(ctx context.Context, w *world, i int) error{
 }
 
 func killGalla(ctx context.Context, w *world, _ int) error {
-	w.live(ctx, shortLife, longLife)
+	w.work(ctx)
 	w.killed()
 	return w.recover(ctx)
 }
 
 // losePower kills everything, and lets the disk forget some of what nobody has synced.
 func losePower(ctx context.Context, w *world, i int) error {
-	w.live(ctx, shortLife, longLife)
+	w.work(ctx)
 	w.hit("requests under way", w.load.underWay.Load())
 	for _, v := range w.victims {
 		v.signal(syscall.SIGKILL)
@@ -82,7 +83,7 @@ func losePower(ctx context.Context, w *world, i int) error {
 
 // fillDisk leaves no room until requests are answered with faults, then frees it.
 func fillDisk(ctx context.Context, w *world, _ int) error {
-	w.live(ctx, shortLife, longLife)
+	w.work(ctx)
 	faults := w.load.faults.Load() + w.load.unanswered.Load()
 	bytes, err := w.ground.fill()
 	if err != nil {
@@ -107,7 +108,7 @@ func fillDisk(ctx context.Context, w *world, _ int) error {
 
 // failDisk gives some writes or syncs EIO.
 func failDisk(ctx context.Context, w *world, i int) error {
-	w.live(ctx, shortLife, longLife)
+	w.work(ctx)
 	disk := w.ground.disk
 	before, n := disk.Counts().Failed, 1+w.random.Int64N(mostErrors)
 	what := "EIO on a write"
@@ -134,7 +135,7 @@ func failDisk(ctx context.Context, w *world, i int) error {
 
 // crashServer ends PostgreSQL in one of three ways and starts it again after a while.
 func crashServer(ctx context.Context, w *world, i int) error {
-	w.live(ctx, shortLife, longLife)
+	w.work(ctx)
 	w.hit("requests under way", w.load.underWay.Load())
 	switch i % 3 {
 	case 0:
@@ -225,7 +226,7 @@ func freeze(ctx context.Context, w *world, _ int) error {
 
 // cutNetwork loses what goes to PostgreSQL, or what comes from there.
 func cutNetwork(ctx context.Context, w *world, i int) error {
-	w.live(ctx, shortLife, longLife)
+	w.work(ctx)
 	direction := []string{"out", "in"}[i%2]
 	w.hit("requests under way", w.load.underWay.Load())
 	if err := w.cable.sever(ctx, direction); err != nil {

@@ -181,9 +181,11 @@ func (s *server) crash() {
 	}
 	pid := s.command.Process.Pid
 	_ = syscall.Kill(pid, syscall.SIGSTOP)
-	killAll(children(pid)...)
+	orphans := children(pid)
+	killAll(orphans...)
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 	<-s.ended
+	reap(orphans...)
 }
 
 // behead kills the postmaster alone. Its children notice and end.
@@ -199,6 +201,7 @@ func (s *server) behead() {
 			}
 		}
 	}
+	reap(orphans...)
 }
 
 // quit is an immediate stop: no checkpoint.

@@ -54,3 +54,11 @@ func killAll(pids ...int) {
 		}
 	}
 }
+
+// reap takes the dead children of a dead process off the list of a namespace's processes, where this one is the first. Of any
+// other process they aren't children, and nothing is done.
+func reap(pids ...int) {
+	for _, pid := range pids {
+		_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+	}
+}

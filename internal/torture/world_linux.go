@@ -243,6 +243,13 @@ func (w *world) live(ctx context.Context, shortest, longest time.Duration) {
 	}
 }
 
+// work lets the load run for a random while in which there is something to lose: some requests have been answered.
+func (w *world) work(ctx context.Context) {
+	before := w.load.answered.Load()
+	w.until(ctx, faultLimit, func() bool { return w.load.answered.Load() >= before+leastAnswers })
+	w.live(ctx, shortLife, longLife)
+}
+
 // until waits for what a fault should bring, and tells whether it came in time.
 func (w *world) until(ctx context.Context, limit time.Duration, holds func() bool) bool {
 	for began := w.o.Now(); ctx.Err() == nil && w.o.Now().Sub(began) < limit; time.Sleep(pollEvery) {
