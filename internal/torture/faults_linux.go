@@ -157,14 +157,20 @@ func crashServer(ctx context.Context, w *world, i int) error {
 func endBackend(ctx context.Context, w *world, i int) error {
 	w.live(ctx, shortLife/2, longLife/2)
 	var all, committing []int
-	var err error
-	w.until(ctx, longLife, func() bool {
-		all, committing, err = w.server.backends(ctx)
-		return err != nil || len(committing) > 0
-	})
-	if err != nil || len(all) == 0 {
-		return fmt.Errorf("no backend to end: %w", err)
+	var failed error
+	look := func() bool {
+		now, inCommit, err := w.server.backends(ctx)
+		if failed = err; err != nil || len(now) == 0 {
+			return false
+		}
+		all, committing = now, inCommit
+		return true
 	}
+	// The server may have noticed only now that it has to recover from the one before.
+	if !w.until(ctx, startLimit, look) {
+		return fmt.Errorf("no backend to end: %w", failed)
+	}
+	w.until(ctx, longLife, func() bool { return look() && len(committing) > 0 })
 	pid := all[w.random.IntN(len(all))]
 	if len(committing) > 0 {
 		pid = committing[0]
