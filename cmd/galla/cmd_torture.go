@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/galla-gateway/galla/internal/proof"
 	"github.com/galla-gateway/galla/internal/store"
@@ -114,9 +115,21 @@ func (f *tortureFlags) read() error {
 	return f.opts.Check()
 }
 
+// tortureCommand is what to type for the same again: without the files, which are somebody's own, and the
+// settings of an installation, which don't matter.
+func tortureCommand(own *pflag.FlagSet) string {
+	command := "galla torture"
+	own.VisitAll(func(f *pflag.Flag) {
+		if f.Changed && !slices.Contains([]string{"binary", "result", "json"}, f.Name) {
+			command += " --" + f.Name + "=" + f.Value.String()
+		}
+	})
+	return command
+}
+
 func (a *app) tortureHere(c *cobra.Command, f *tortureFlags) (err error) {
 	opts := f.opts
-	opts.Now, opts.Commit, opts.Command = a.now, buildVersion().Commit, "galla "+strings.Join(os.Args[1:], " ")
+	opts.Now, opts.Commit, opts.Command = a.now, buildVersion().Commit, tortureCommand(c.LocalNonPersistentFlags())
 	if opts.Seed == 0 {
 		opts.Seed = uint64(a.now().UnixNano())
 	}
