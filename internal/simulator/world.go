@@ -38,7 +38,7 @@ type world struct {
 	instances [2]*instance
 	fatal     atomic.Pointer[error]
 	changed   atomic.Bool // something may have been committed since the oracle looked
-	reset     string // SQL that makes the database as it was before the first life
+	reset     string      // SQL that makes the database as it was before the first life
 	method    method.Method
 
 	shops     []shop
