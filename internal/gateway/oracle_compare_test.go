@@ -8,6 +8,7 @@ import (
 
 	"github.com/galla-gateway/galla/internal/deposit"
 	"github.com/galla-gateway/galla/internal/oracle"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/testkit"
 )
 
@@ -38,12 +39,18 @@ func (w *world) heldBooks() (told oracle.Told, seen oracle.Seen) {
 	p := oracle.SeenPayout{Amount: 100_00, Credits: 1}
 	w.must(w.beside().QueryRow("SELECT reference, account_number FROM withdrawal WHERE withdrawal_id = 'w-1'").Scan(&p.Reference, &p.Account))
 	seen.Payouts = []oracle.SeenPayout{p}
-	rows, err := w.beside().Query("SELECT merchant_id, webhook_id, body FROM postback ORDER BY id")
+	rows, err := w.beside().Query("SELECT id, merchant_id, webhook_id, body, packed FROM postback ORDER BY id")
 	w.must(err)
 	defer rows.Close()
 	for rows.Next() {
 		p := oracle.SeenPostback{Verified: true, Acknowledged: true}
-		w.must(rows.Scan(&p.Merchant, &p.WebhookID, &p.Body))
+		var id int64
+		var plain string
+		var packed []byte
+		w.must(rows.Scan(&id, &p.Merchant, &p.WebhookID, &plain, &packed))
+		body, err := postback.StoredBody(id, plain, packed)
+		w.must(err)
+		p.Body = string(body)
 		seen.Postbacks = append(seen.Postbacks, p)
 	}
 	w.must(rows.Err())
