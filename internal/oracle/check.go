@@ -76,7 +76,7 @@ func dialect(engine, text string) string {
 // statement is what looks at the rows of a pass that meet the condition. It gives those that something is wrong with, or whose
 // postback is to be read, in the columns that find reads: what is told of the row, and the body.
 func (p *pass) statement(checks []numbered, condition string) string {
-	var wrong, told []string
+	var read, wrong, told []string
 	body := noBody
 	for _, c := range checks {
 		if c.Says == nil {
@@ -92,11 +92,12 @@ func (p *pass) statement(checks []numbered, condition string) string {
 		for _, text := range c.Says {
 			asked += " || " + quote(parts) + " || COALESCE(" + text + ", '')"
 		}
-		wrong = append(wrong, "("+of+")")
+		read = append(read, "("+of+")")
 		told = append(told, "CASE WHEN "+of+" THEN "+asked+" ELSE '' END")
 		body = "b.body, b.packed"
 	}
-	where := "(" + strings.Join(wrong, " OR ") + ")"
+	// Whose postback is read comes back anyhow: asked first, the conditions of the others are not made twice for it.
+	where := "(" + strings.Join(append(read, wrong...), " OR ") + ")"
 	if condition != "" {
 		where = condition + " AND " + where
 	}

@@ -20,6 +20,7 @@ const (
 	bodyHead     = 5 // bytes before the body
 	// longestBody bounds what is unpacked, in bytes.
 	longestBody = 16 << 10
+	usualBody   = 2 << 10
 )
 
 var bodySum = crc32.MakeTable(crc32.Castagnoli)
@@ -77,7 +78,7 @@ func inflated(packed []byte) ([]byte, error) {
 	if err := reader.(flate.Resetter).Reset(from, bodyWords); err != nil {
 		return nil, err
 	}
-	var body bytes.Buffer
+	body := bytes.NewBuffer(make([]byte, 0, usualBody))
 	switch n, err := body.ReadFrom(io.LimitReader(reader, longestBody+1)); {
 	case err != nil:
 		return nil, err
