@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/galla-gateway/galla/internal/deposit"
@@ -141,6 +142,20 @@ func TestOracleLooksAtWhatIsNew(t *testing.T) {
 		look("a credit of another amount", "M-4", "P-1")
 		look("what was told of before")
 		w.mutate("UPDATE deposit SET amount = amount - 1 WHERE id = (SELECT max(id) FROM deposit)")
+		credit("321302039005")
+		body := w.bodies("id = (SELECT max(id) FROM postback)")[0]
+		for name, packed := range map[string][]byte{
+			"a postback of another amount": postback.Pack([]byte(strings.Replace(body, `"amount":50`, `"amount":5`, 1))), "a damaged body": {1, 2, 3, 4, 5, 6},
+		} {
+			repack := func(packed []byte) {
+				_, err := w.beside().Exec(w.g.store.Rewrite("UPDATE postback SET packed = $1 WHERE id = (SELECT max(id) FROM postback)"), packed)
+				w.must(err)
+			}
+			repack(packed)
+			recent = oracle.New(w.beside(), string(w.g.store.Engine())).Recent()
+			look(name, "P-1")
+			repack(postback.Pack([]byte(body)))
+		}
 		// Another instance draws ids far above those that come here afterwards.
 		w.mutate("UPDATE id_counter SET next_id = next_id + 5000000")
 		here, there := w.g, w.instance()
