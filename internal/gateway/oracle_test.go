@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -148,17 +146,6 @@ type corruption struct {
 	packed      func([]byte) []byte // with it, query is the condition of the postbacks whose packed bodies become another
 }
 
-// resaid has bodies say something else.
-func resaid(old, new string) func([]byte) []byte {
-	return func(packed []byte) []byte {
-		body, err := postback.Unpack(packed)
-		if err != nil {
-			panic(err)
-		}
-		return postback.Pack(bytes.ReplaceAll(body, []byte(old), []byte(new)))
-	}
-}
-
 // corrupt makes a corruption.
 func (w *world) corrupt(tx *sql.Tx, c corruption) {
 	w.t.Helper()
@@ -171,20 +158,7 @@ func (w *world) corrupt(tx *sql.Tx, c corruption) {
 		}
 		return
 	}
-	var bodies [][]byte
-	rows, err := tx.Query("SELECT packed FROM postback WHERE packed IS NOT NULL AND " + c.query)
-	w.must(err)
-	for rows.Next() {
-		var packed []byte
-		w.must(rows.Scan(&packed))
-		bodies = append(bodies, packed)
-	}
-	w.must(errors.Join(rows.Err(), rows.Close()))
-	for _, packed := range bodies {
-		_, err := tx.Exec(w.g.store.Rewrite("UPDATE postback SET packed = $1 WHERE packed = $2"), c.packed(slices.Clone(packed)), packed)
-		w.must(err)
-	}
-	if len(bodies) == 0 {
+	if w.repack(tx, c.query, c.packed) == 0 {
 		w.t.Fatal(c.name, "nothing to corrupt")
 	}
 }

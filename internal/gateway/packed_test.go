@@ -3,8 +3,11 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/galla-gateway/galla/internal/deposit"
@@ -110,4 +113,34 @@ func TestBodyIsInOneColumn(t *testing.T) {
 			w.want("of the type of bytes", w.count("SELECT count(*) FROM postback WHERE typeof(packed) = 'blob'"), 1)
 		}
 	})
+}
+
+// resaid has bodies say something else.
+func resaid(old, new string) func([]byte) []byte {
+	return func(packed []byte) []byte {
+		body, err := postback.Unpack(packed)
+		if err != nil {
+			panic(err)
+		}
+		return postback.Pack(bytes.ReplaceAll(body, []byte(old), []byte(new)))
+	}
+}
+
+// repack has the packed bodies of postbacks that meet a condition become others, and tells how many these are.
+func (w *world) repack(tx *sql.Tx, condition string, change func([]byte) []byte) int {
+	w.t.Helper()
+	var bodies [][]byte
+	rows, err := tx.Query("SELECT packed FROM postback WHERE packed IS NOT NULL AND " + condition)
+	w.must(err)
+	for rows.Next() {
+		var packed []byte
+		w.must(rows.Scan(&packed))
+		bodies = append(bodies, packed)
+	}
+	w.must(errors.Join(rows.Err(), rows.Close()))
+	for _, packed := range bodies {
+		_, err := tx.Exec(w.g.store.Rewrite("UPDATE postback SET packed = $1 WHERE packed = $2"), change(slices.Clone(packed)), packed)
+		w.must(err)
+	}
+	return len(bodies)
 }
