@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/galla-gateway/galla/internal/deposit"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -180,6 +182,7 @@ type postbackDoc struct {
 	CreatedAt string       `json:"created_at"`
 	EndedAt   string       `json:"ended_at,omitempty"`
 	Body      string       `json:"body"`
+	Damaged   string       `json:"damaged,omitempty"` // why the body can't be read, and nothing is sent
 }
 
 // attemptDoc is one attempt to deliver a postback.
@@ -296,8 +299,12 @@ func (doc *claimShown) credit(ctx context.Context, q *store.Queries) error {
 	if err != nil {
 		return ignoreNoRows(err)
 	}
+	body, damage := postback.StoredBody(p.ID, p.Body, p.Packed)
 	doc.Postback = &postbackDoc{
-		ID: p.ID, State: p.State, CreatedAt: moment(p.CreatedAt), EndedAt: optionalMoment(p.EndedAt), Body: p.Body, Attempts: []attemptDoc{},
+		ID: p.ID, State: p.State, CreatedAt: moment(p.CreatedAt), EndedAt: optionalMoment(p.EndedAt), Body: string(body), Attempts: []attemptDoc{},
+	}
+	if damage != nil {
+		doc.Postback.Damaged = damage.Error()
 	}
 	if p.State == "pending" {
 		doc.Postback.NextAt = moment(p.NextAt)
@@ -339,7 +346,7 @@ func writeClaim(w io.Writer, doc claimShown) {
 		fmt.Fprintf(w, "\ncredit %d: %s %s, fee %s, at %s\n", d.ID, d.Amount, d.Currency, d.Fee, d.CreatedAt)
 	}
 	if p := doc.Postback; p != nil {
-		fmt.Fprintf(w, "\npostback %d: %s, %d attempts\n%s\n", p.ID, p.State, len(p.Attempts), printable(p.Body))
+		fmt.Fprintf(w, "\npostback %d: %s, %d attempts\n%s\n", p.ID, p.State, len(p.Attempts), printable(cmp.Or(p.Damaged, p.Body)))
 		for _, try := range p.Attempts {
 			try.write(w)
 		}

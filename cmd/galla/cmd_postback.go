@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -204,7 +206,8 @@ type postbackShown struct {
 	postbackListed
 	Endpoint endpointState `json:"endpoint"`
 	Schedule scheduleDoc   `json:"schedule"`
-	Body     string        `json:"body"` // the exact text of every attempt
+	Body     string        `json:"body"`              // the exact text of every attempt
+	Damaged  string        `json:"damaged,omitempty"` // why the body can't be read, and nothing is sent
 	Tries    []attemptDoc  `json:"tries"`
 }
 
@@ -242,7 +245,10 @@ func showPostback(ctx context.Context, q *store.Queries, row store.DescribePostb
 	if err != nil {
 		return nil, err
 	}
-	doc.Body = text.Body
+	body, err := postback.StoredBody(row.ID, text.Body, text.Packed)
+	if doc.Body = string(body); err != nil { // the rest of it is what a person needs then
+		doc.Damaged = err.Error()
+	}
 	doc.Schedule = scheduleDoc{moment(text.ScheduleAt), row.Attempts - text.ScheduleTries}
 	endpoints, err := gateway.ListEndpoints(ctx, q)
 	if err != nil {
@@ -277,7 +283,7 @@ func (d *postbackShown) write(w io.Writer) {
 		[2]string{d.Kind, number(d.SubjectID)}, [2]string{"reference", d.Reference}, [2]string{"written", d.CreatedAt}, [2]string{"ended", d.EndedAt},
 		[2]string{"attempts", fmt.Sprintf("%d, %d of them since its schedule began at %s", d.Attempts, d.Schedule.Tries, d.Schedule.BeganAt)},
 		[2]string{"next try", next}, [2]string{"endpoint", e.URL}, [2]string{"endpoint is", state})
-	fmt.Fprintf(w, "\n%s\n", printable(d.Body))
+	fmt.Fprintf(w, "\n%s\n", printable(cmp.Or(d.Damaged, d.Body)))
 	if len(d.Tries) > 0 {
 		fmt.Fprintln(w, "\nattempts")
 	}

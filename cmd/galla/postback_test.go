@@ -159,6 +159,20 @@ func TestPostbackShowIsSafeOnATerminal(t *testing.T) {
 		if shown := c.ok("postback", "show", id); !strings.Contains(shown, "\n"+body+"\n") || !strings.Contains(shown, "HTTP 503") {
 			t.Errorf("the body isn't shown as it is: %s", shown)
 		}
+		// As releases stored it that didn't pack bodies, and damaged.
+		c.mutate("UPDATE postback SET packed = NULL, body = '" + body + "' WHERE id = " + id)
+		if again := c.json("postback", "show", id)["body"]; again != body {
+			t.Errorf("a plain body is shown as %s", again)
+		}
+		c.mutate("UPDATE postback SET packed = " + c.bytes("\x01 no body") + ", body = '' WHERE id = " + id)
+		for _, args := range [][]string{{"postback", "show", id}, {"claim", "show", claim}} {
+			if shown := c.ok(args...); !strings.Contains(shown, "\npostback "+id+": its stored body is damaged") || !strings.Contains(shown, "HTTP 503") {
+				t.Errorf("%v: %s", args, shown)
+			}
+		}
+		if doc := c.json("postback", "show", id); doc["body"] != "" || !strings.Contains(doc["damaged"].(string), "its stored body is damaged") {
+			t.Errorf("damaged: %v", doc)
+		}
 		if again := c.json("postback", "show", doc["webhook_id"].(string)); again["id"] != doc["id"] {
 			t.Errorf("by its webhook id: %v", again)
 		}

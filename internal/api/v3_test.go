@@ -20,6 +20,7 @@ import (
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/keyring"
+	"github.com/galla-gateway/galla/internal/postback"
 )
 
 const eventsPath = "/v3/events"
@@ -163,12 +164,17 @@ func eventsVerify(t *testing.T, w *world) {
 	fresh, err := w.g.RotateMerchantKey(context.Background(), "shop", "webhook", time.Hour)
 	must(t, err)
 	events := w.page("").Events
-	rows, err := w.g.Store().ReadPool().Query("SELECT p.body FROM event e JOIN postback p ON p.id = e.postback_id WHERE e.merchant_id = 1 ORDER BY e.position")
+	rows, err := w.g.Store().ReadPool().Query("SELECT p.id, p.body, p.packed FROM event e JOIN postback p ON p.id = e.postback_id WHERE e.merchant_id = 1 ORDER BY e.position")
 	must(t, err)
 	defer rows.Close()
 	for _, e := range events {
-		var stored string
-		if !rows.Next() || rows.Scan(&stored) != nil || string(e.Postback) != stored {
+		var id int64
+		var plain string
+		var packed []byte
+		if !rows.Next() || rows.Scan(&id, &plain, &packed) != nil {
+			t.Fatalf("event %d isn't stored", e.Position)
+		}
+		if stored, err := postback.StoredBody(id, plain, packed); err != nil || string(e.Postback) != string(stored) {
 			t.Fatalf("event %d has the body\n%s, stored is\n%s", e.Position, e.Postback, stored)
 		}
 		for name, secret := range map[string]keyring.Secret{"old": w.keys["shop"].WebhookSecret, "new": fresh.Secret} {

@@ -105,7 +105,7 @@ func checkHistory(t *testing.T, s *grownSide, size int64) {
 	past := s.history.parts[0].claim
 	for _, text := range []struct{ name, query string }{
 		{"raw", "SELECT min(length(raw)) FROM evidence WHERE id %s"},
-		{"body", "SELECT min(length(body)) FROM postback WHERE id %s"},
+		{"body", "SELECT min(length(packed)) FROM postback WHERE id %s"},
 		{"facts", "SELECT min(length(facts)) FROM transition WHERE kind = 'claim' AND subject_id %s"},
 		{"number", "SELECT min(length(number)) FROM reference WHERE id %s"},
 	} {

@@ -12,11 +12,13 @@ import (
 
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/method"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
 // A history is deposits of the past, credited and told, as the gateway leaves them. It is made inside the database: each
-// table's rows by one INSERT … SELECT over numbers, whose texts are those of a real deposit with its own values swapped.
+// table's rows by one INSERT … SELECT over numbers, whose texts are those of a real deposit with its own values swapped. Only the
+// bodies of postbacks come from outside, as no SQL signs and packs them.
 type history struct {
 	database string
 	engine   store.Engine
@@ -26,7 +28,11 @@ type history struct {
 }
 
 // owner is a merchant with the ids that its deposits hang on.
-type owner struct{ merchant, account, receiving, unclaimed, credited, position int64 }
+type owner struct {
+	merchant, account, receiving, unclaimed, credited, position int64
+	accessKey                                                   string
+	zone                                                        *time.Location
+}
 
 // part is what one fill added: deposits first+1 … first+count. What is added to a deposit's number within the part is its
 // id; transitions and entries have several each.
@@ -39,7 +45,7 @@ type part struct {
 type sample struct {
 	sourceID                int64
 	number, order, payer    string
-	raw, body, facts        string
+	raw, facts              string
 	transferID, depositID   int64
 	occurredAt, expiresWith int64
 }
@@ -81,16 +87,27 @@ func newHistory(ctx context.Context, database string, e *engine) (*history, erro
 	}
 	s := &h.sample
 	s.sourceID = e.source.ID
+	var postbackID int64
+	var plain string
+	var packed []byte
 	// Ids of three digits stand nowhere else in the texts.
-	err := e.store.ReadPool().QueryRowContext(ctx, `SELECT c.given, c.order_id, c.payer, v.raw, p.body, n.facts, t.id, d.id, t.occurred_at, c.expires_at - c.created_at
+	err := e.store.ReadPool().QueryRowContext(ctx, `SELECT c.given, c.order_id, c.payer, v.raw, n.facts, t.id, d.id, t.occurred_at, c.expires_at - c.created_at, p.id, p.body, p.packed
 		FROM claim c JOIN deposit d ON d.claim_id = c.id JOIN transfer t ON t.id = d.transfer_id JOIN evidence v ON v.transfer_id = t.id
 		JOIN postback p ON p.kind = 'deposit' AND p.subject_id = d.id JOIN transition n ON n.kind = 'claim' AND n.subject_id = c.id
-		WHERE t.id > 100 AND d.id > 100 LIMIT 1`).Scan(&s.number, &s.order, &s.payer, &s.raw, &s.body, &s.facts, &s.transferID, &s.depositID, &s.occurredAt, &s.expiresWith)
+		WHERE t.id > 100 AND d.id > 100 LIMIT 1`).Scan(&s.number, &s.order, &s.payer, &s.raw, &s.facts, &s.transferID, &s.depositID, &s.occurredAt, &s.expiresWith, &postbackID, &plain, &packed)
 	if err != nil {
 		return nil, fmt.Errorf("read a real deposit: %w", err)
 	}
+	body, err := postback.StoredBody(postbackID, plain, packed)
+	if err == nil {
+		err = s.checkBody(body)
+	}
+	if err != nil {
+		return nil, err
+	}
 	for _, m := range e.merchants {
-		o := owner{merchant: int64(m.id), account: int64(m.account)}
+		known, _ := e.gateway.Directory().Merchant(m.id)
+		o := owner{merchant: int64(m.id), account: int64(m.account), accessKey: known.AccessKey, zone: known.Zone}
 		for kind, id := range map[string]*int64{"receiving": &o.receiving, "unclaimed": &o.unclaimed, "merchant": &o.credited} {
 			of := o.account
 			if kind == "merchant" {
@@ -164,13 +181,15 @@ func (h *history) insert(table string, p part, from, until int64) (string, error
 	if err != nil {
 		return "", err
 	}
-	source := fmt.Sprintf("generate_series(CAST(%d AS bigint), CAST(%d AS bigint)) AS s(k)", from+1, until)
-	if h.engine == store.SQLite {
+	source, more := fmt.Sprintf("generate_series(CAST(%d AS bigint), CAST(%d AS bigint)) AS s(k)", from+1, until), ""
+	if table == "postback" {
+		source, more = h.bodies(p, from, until), ", packed"
+	} else if h.engine == store.SQLite {
 		source = fmt.Sprintf("(WITH RECURSIVE s(k) AS (SELECT %d UNION ALL SELECT k + 1 FROM s WHERE k < %d) SELECT k FROM s) AS s", from+1, until)
 	}
 	var selects []string
 	for _, row := range values {
-		selects = append(selects, "SELECT "+row+" FROM (SELECT k, k + "+strconv.FormatInt(p.first, 10)+" AS n FROM "+source+") AS x")
+		selects = append(selects, "SELECT "+row+" FROM (SELECT k, k + "+strconv.FormatInt(p.first, 10)+" AS n"+more+" FROM "+source+") AS x")
 	}
 	return "INSERT INTO " + table + " (" + columns + ") " + strings.Join(selects, " UNION ALL "), nil
 }
@@ -239,10 +258,9 @@ func (h *history) values(table string, p part) (columns string, rows []string, e
 			join(id(2), "'claim'", plus(p.claim), "''", "'accepted'", at, "'rules'", "'matched'", facts),
 		}, err
 	case "postback":
-		body, err := swapped(s.body, swap{s.number, number, false}, swap{s.order, order, false}, swap{s.payer, payer, true}, swap{strconv.FormatInt(s.depositID, 10), plus(p.deposit), true})
-		return "id, merchant_id, kind, subject_id, webhook_id, body, state, attempts, next_at, schedule_at, created_at, ended_at",
+		return "id, merchant_id, kind, subject_id, webhook_id, body, packed, state, attempts, next_at, schedule_at, created_at, ended_at",
 			[]string{join(plus(p.postback), merchant, "'deposit'", plus(p.deposit), "('"+webhookStem+"' || substr(CAST(1000000000000 + n AS text), 2))",
-				body, "'delivered'", "1", at, at, at, at+" + 40000")}, err
+				"''", "decode(packed, 'hex')", "'delivered'", "1", at, at, at, at+" + 40000")}, nil
 	case "postback_attempt":
 		answer := `'{"status":"ok"}'`
 		if h.engine == store.Postgres {

@@ -132,9 +132,9 @@ func (l *loader) dropIndexes(ctx context.Context, p part) error {
 	return nil
 }
 
-// work is a statement with how many rows it stands for.
+// work is a statement, which is made when its turn comes, with how many rows it stands for.
 type work struct {
-	statement string
+	statement func() (string, error)
 	rows      int64
 }
 
@@ -155,7 +155,11 @@ func (l *loader) together(ctx context.Context, list []work) error {
 		go func() {
 			var err error
 			for w := range queue {
-				if err = l.run(ctx, w.statement); err != nil {
+				var statement string
+				if statement, err = w.statement(); err == nil {
+					err = l.run(ctx, statement)
+				}
+				if err != nil {
 					cancel()
 					break
 				}
@@ -176,11 +180,14 @@ func (l *loader) fill(ctx context.Context, p part) error {
 	for from := int64(0); from < p.count; from += loadChunk {
 		until := min(from+loadChunk, p.count)
 		for _, t := range historyTables {
-			statement, err := l.history.insert(t.name, p, from, until)
-			if err != nil {
-				return err
+			step := int64(loadChunk)
+			if t.name == "postback" {
+				step = bodiesChunk
 			}
-			list = append(list, work{statement, t.rows * (until - from)})
+			for after := from; after < until; after += step {
+				last := min(after+step, until)
+				list = append(list, work{func() (string, error) { return l.history.insert(t.name, p, after, last) }, t.rows * (last - after)})
+			}
 		}
 	}
 	return l.together(ctx, list)
@@ -189,7 +196,7 @@ func (l *loader) fill(ctx context.Context, p part) error {
 func (l *loader) makeIndexes(ctx context.Context, p part) error {
 	list := make([]work, len(l.dropped))
 	for i, statement := range l.dropped {
-		list[i] = work{statement: statement, rows: p.count / indexWeight}
+		list[i] = work{statement: func() (string, error) { return statement, nil }, rows: p.count / indexWeight}
 	}
 	return l.together(ctx, list)
 }

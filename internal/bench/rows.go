@@ -1,8 +1,12 @@
 package bench
 
 import (
+	"encoding/hex"
 	"strconv"
-	"strings"
+
+	"github.com/galla-gateway/galla"
+	"github.com/galla-gateway/galla/internal/postback"
+	"github.com/galla-gateway/galla/money"
 )
 
 // What every unit is worth, and the fixed parts of the rows. The rows have the widths of real ones.
@@ -15,8 +19,24 @@ const (
 	facts       = `{"rules":1,"rule":13,"decision":"accept","reason":"matched","claimed":50000,"transfer":1234567,"transfer_state":"observed","observed":50000,"occurred_at":1763850000000000,"precision":"exact","strength":"any","fits":true}`
 )
 
-// postbackBody is as long as real ones.
-var postbackBody = `{"wallet_type":"phone_pe","amount":"500.00","label":"` + strings.Repeat("x", 820) + `"}`
+// accessKey and privateKey sign what no merchant checks.
+const accessKey, privateKey = "FQ9jMwrNSkFbyMNqYFf6Ed4xeKmjHK", "private_key_of_the_measurement"
+
+// postbackBody is a real body, postbackPacked what is stored of it.
+var (
+	postbackBody   = string(bodyOf("payer-123456", "ord-6314159265", "636314159265", "2026-11-26 10:00:00", accessKey, 1234567))
+	postbackPacked = hex.EncodeToString(postback.Pack([]byte(postbackBody)))
+)
+
+// bodyOf is the body that the gateway writes for a credit, signed.
+func bodyOf(payer, order, number, at, accessKey string, depositID int64) []byte {
+	return galla.Postback{
+		WalletType: walletType, Amount: money.Money{Minor: amountMinor, Currency: currency}, Label: payer, Direction: galla.DirectionDeposit, CreatedDatetime: at,
+		Data: galla.PostbackData{
+			ActivatedDatetime: at, ExchangerIdentifier: payerVPA, StockpilingID: depositID, TransactionID: number, PluginCustomOrderID: order,
+		},
+	}.AppendBody(nil, accessKey, privateKey)
+}
 
 // prefixes of transaction numbers, so that those of activations and of the evidence measure don't meet.
 const (
@@ -177,7 +197,7 @@ type (
 		Kind       string `json:"kind"`
 		SubjectID  int64  `json:"subject_id"`
 		WebhookID  string `json:"webhook_id"`
-		Body       string `json:"body"`
+		Packed     string `json:"packed"`
 		NextAt     int64  `json:"next_at"`
 		CreatedAt  int64  `json:"created_at"`
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/deposit"
 	"github.com/galla-gateway/galla/internal/ledger"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/money"
 )
 
@@ -254,9 +256,10 @@ func (b *batch) addPostback(m *Merchant, kind PostbackKind, subject int64, p gal
 	if err != nil {
 		return fmt.Errorf("webhook id: %w", err)
 	}
+	body := p.AppendBody(nil, m.AccessKey, m.postbackKey.Reveal())
 	b.out.postbacks = append(b.out.postbacks, postbackRow{
 		ID: b.ids.next(idPostback), MerchantID: int64(m.ID), Kind: string(kind), SubjectID: subject, WebhookID: webhookPrefix + webhookID.String(),
-		Body: string(p.AppendBody(nil, m.AccessKey, m.postbackKey.Reveal())), NextAt: b.now.UnixMicro(), CreatedAt: b.now.UnixMicro(),
+		Packed: hex.EncodeToString(postback.Pack(body)), NextAt: b.now.UnixMicro(), CreatedAt: b.now.UnixMicro(), body: body,
 	})
 	return nil
 }

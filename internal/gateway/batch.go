@@ -189,7 +189,7 @@ func (b *batch) postbacks() []Postback {
 	for i, p := range b.out.postbacks {
 		list[i] = Postback{
 			ID: p.ID, Endpoint: Endpoint{merchant.ID(p.MerchantID), PostbackKind(p.Kind)}, SubjectID: p.SubjectID, WebhookID: p.WebhookID,
-			Body: []byte(p.Body), NextAt: fromMicro(p.NextAt), ScheduleAt: fromMicro(p.CreatedAt),
+			Body: p.body, NextAt: fromMicro(p.NextAt), ScheduleAt: fromMicro(p.CreatedAt),
 		}
 	}
 	return list

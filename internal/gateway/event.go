@@ -10,6 +10,7 @@ import (
 
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -39,9 +40,13 @@ func (g *Gateway) Events(ctx context.Context, id merchant.ID, after int64, limit
 		rows = rows[:limit]
 	}
 	for _, row := range rows {
+		body, err := postback.StoredBody(row.ID, row.Body, row.Packed)
+		if err != nil {
+			return nil, false, fmt.Errorf("list events: %w", err)
+		}
 		events = append(events, Event{
-			Position: row.Position, Type: eventType(PostbackKind(row.Kind), []byte(row.Body)), WebhookID: row.WebhookID,
-			CreatedAt: fromMicro(row.CreatedAt), Body: []byte(row.Body),
+			Position: row.Position, Type: eventType(PostbackKind(row.Kind), body), WebhookID: row.WebhookID,
+			CreatedAt: fromMicro(row.CreatedAt), Body: body,
 		})
 	}
 	return events, more, nil

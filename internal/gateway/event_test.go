@@ -25,7 +25,7 @@ const farAway = 5_000_000
 func (w *world) eventPostback(id int64, of merchant.ID) postbackRow {
 	now := w.clock.Now().UnixMicro()
 	return postbackRow{
-		ID: id, MerchantID: int64(of), Kind: "deposit", SubjectID: id, WebhookID: fmt.Sprintf("msg_%d", id), Body: awkward, NextAt: now, CreatedAt: now,
+		ID: id, MerchantID: int64(of), Kind: "deposit", SubjectID: id, WebhookID: fmt.Sprintf("msg_%d", id), Packed: packedHex(awkward), NextAt: now, CreatedAt: now,
 	}
 }
 
@@ -83,9 +83,11 @@ func TestEventsOfCredits(t *testing.T) {
 				w.t.Fatalf("pages of %d have %d events", size, len(events))
 			}
 			for _, e := range events {
-				var webhookID, body string
-				query := "SELECT p.webhook_id, p.body FROM event e JOIN postback p ON p.id = e.postback_id WHERE e.merchant_id = 1 AND e.position = $1"
-				w.must(w.g.store.ReadPool().QueryRow(w.g.store.Rewrite(query), e.Position).Scan(&webhookID, &body))
+				var id int64
+				var webhookID string
+				query := "SELECT p.id, p.webhook_id FROM event e JOIN postback p ON p.id = e.postback_id WHERE e.merchant_id = 1 AND e.position = $1"
+				w.must(w.g.store.ReadPool().QueryRow(w.g.store.Rewrite(query), e.Position).Scan(&id, &webhookID))
+				body := w.bodies(fmt.Sprint("id = ", id))[0]
 				if e.WebhookID != webhookID || string(e.Body) != body || e.Type != galla.EventDepositOK || !e.CreatedAt.Equal(w.clock.Now()) {
 					w.t.Errorf("event %+v of postback %s %s", e, webhookID, body)
 				}

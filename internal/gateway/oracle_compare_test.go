@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/galla-gateway/galla/internal/deposit"
 	"github.com/galla-gateway/galla/internal/oracle"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/testkit"
 )
 
@@ -38,12 +40,18 @@ func (w *world) heldBooks() (told oracle.Told, seen oracle.Seen) {
 	p := oracle.SeenPayout{Amount: 100_00, Credits: 1}
 	w.must(w.beside().QueryRow("SELECT reference, account_number FROM withdrawal WHERE withdrawal_id = 'w-1'").Scan(&p.Reference, &p.Account))
 	seen.Payouts = []oracle.SeenPayout{p}
-	rows, err := w.beside().Query("SELECT merchant_id, webhook_id, body FROM postback ORDER BY id")
+	rows, err := w.beside().Query("SELECT id, merchant_id, webhook_id, body, packed FROM postback ORDER BY id")
 	w.must(err)
 	defer rows.Close()
 	for rows.Next() {
 		p := oracle.SeenPostback{Verified: true, Acknowledged: true}
-		w.must(rows.Scan(&p.Merchant, &p.WebhookID, &p.Body))
+		var id int64
+		var plain string
+		var packed []byte
+		w.must(rows.Scan(&id, &p.Merchant, &p.WebhookID, &plain, &packed))
+		body, err := postback.StoredBody(id, plain, packed)
+		w.must(err)
+		p.Body = string(body)
 		seen.Postbacks = append(seen.Postbacks, p)
 	}
 	w.must(rows.Err())
@@ -134,6 +142,20 @@ func TestOracleLooksAtWhatIsNew(t *testing.T) {
 		look("a credit of another amount", "M-4", "P-1")
 		look("what was told of before")
 		w.mutate("UPDATE deposit SET amount = amount - 1 WHERE id = (SELECT max(id) FROM deposit)")
+		credit("321302039005")
+		body := w.bodies("id = (SELECT max(id) FROM postback)")[0]
+		for name, packed := range map[string][]byte{
+			"a postback of another amount": postback.Pack([]byte(strings.Replace(body, `"amount":50`, `"amount":5`, 1))), "a damaged body": {1, 2, 3, 4, 5, 6},
+		} {
+			repack := func(packed []byte) {
+				_, err := w.beside().Exec(w.g.store.Rewrite("UPDATE postback SET packed = $1 WHERE id = (SELECT max(id) FROM postback)"), packed)
+				w.must(err)
+			}
+			repack(packed)
+			recent = oracle.New(w.beside(), string(w.g.store.Engine())).Recent()
+			look(name, "P-1")
+			repack(postback.Pack([]byte(body)))
+		}
 		// Another instance draws ids far above those that come here afterwards.
 		w.mutate("UPDATE id_counter SET next_id = next_id + 5000000")
 		here, there := w.g, w.instance()

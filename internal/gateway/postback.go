@@ -196,6 +196,7 @@ type Postback struct {
 	SubjectID     int64 // of the deposit or withdrawal
 	WebhookID     string
 	Body          []byte // the exact bytes of every attempt
+	Damaged       error  // why Body isn't known, see postback.ErrDamaged: then nothing may be sent
 	Attempts      int    // made before
 	NextAt        time.Time
 	ScheduleAt    time.Time
@@ -279,10 +280,12 @@ func (g *Gateway) DueProbe(ctx context.Context, lane LeasedLane) (p Postback, pr
 	return postbackOf(store.ListDuePostbacksRow(row)), postback.ProbeFresh, nil
 }
 
+// postbackOf tells of a damaged body in the postback: one such row must not keep the others of its lane from being sent.
 func postbackOf(row store.ListDuePostbacksRow) Postback {
+	body, err := postback.StoredBody(row.ID, row.Body, row.Packed)
 	return Postback{
 		ID: row.ID, Endpoint: Endpoint{merchant.ID(row.MerchantID), PostbackKind(row.Kind)}, SubjectID: row.SubjectID, WebhookID: row.WebhookID,
-		Body: []byte(row.Body), Attempts: int(row.Attempts), NextAt: fromMicro(row.NextAt), ScheduleAt: fromMicro(row.ScheduleAt), ScheduleTries: int(row.ScheduleTries),
+		Body: body, Damaged: err, Attempts: int(row.Attempts), NextAt: fromMicro(row.NextAt), ScheduleAt: fromMicro(row.ScheduleAt), ScheduleTries: int(row.ScheduleTries),
 	}
 }
 

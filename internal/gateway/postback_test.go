@@ -29,7 +29,7 @@ func (w *world) postbacks(first int64, count int, e Endpoint) {
 	for i := range int64(count) {
 		rows = append(rows, postbackRow{
 			ID: first + i, MerchantID: int64(e.MerchantID), Kind: string(e.Kind), SubjectID: 7000 + first + i,
-			WebhookID: fmt.Sprintf("msg_%d", first+i), Body: awkward, NextAt: now, CreatedAt: now,
+			WebhookID: fmt.Sprintf("msg_%d", first+i), Packed: packedHex(awkward), NextAt: now, CreatedAt: now,
 		})
 	}
 	w.must(w.g.store.Write(context.Background(), func(ctx context.Context, q *store.Queries) error { return q.InsertPostbacks(ctx, store.Rows(rows)) }))

@@ -135,9 +135,10 @@ type postbackRow struct {
 	Kind       string `json:"kind"`
 	SubjectID  int64  `json:"subject_id"`
 	WebhookID  string `json:"webhook_id"`
-	Body       string `json:"body"`
+	Packed     string `json:"packed"` // the body as postback.Pack makes it, in hex
 	NextAt     int64  `json:"next_at"`
 	CreatedAt  int64  `json:"created_at"`
+	body       []byte // for who sends it at once
 }
 
 type evidenceRow struct {

@@ -127,14 +127,11 @@ func (w *world) wantState(id withdrawal.ID, want withdrawal.State) {
 // toldStatus is the withdrawal_status of the one postback of a withdrawal, 0 without one.
 func (w *world) toldStatus(id withdrawal.ID) int {
 	w.t.Helper()
-	var body string
-	err := w.beside().QueryRow(fmt.Sprintf("SELECT body FROM postback WHERE kind = 'withdrawal' AND subject_id = %d", id)).Scan(&body)
-	if isNoRows(err) {
+	bodies := w.bodies(fmt.Sprintf("kind = 'withdrawal' AND subject_id = %d", id))
+	if len(bodies) == 0 {
 		return 0
 	}
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	body := bodies[0]
 	for status, text := range map[int]string{galla.WithdrawalPaid: `"withdrawal_status":1`, galla.WithdrawalFailed: `"withdrawal_status":5`} {
 		if strings.Contains(body, text) {
 			return status

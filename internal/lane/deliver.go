@@ -34,6 +34,14 @@ func (l *Lane) deliver(ctx context.Context, o *owned, w work, lease gateway.Lane
 		l.ended <- ended{lane: o, work: w}
 		return
 	}
+	if w.Damaged != nil {
+		// It counts as an attempt that failed, so that it is seen and doesn't hold up the lane; after a restore of the row a
+		// later one delivers it.
+		l.log.Error("postback.damaged", "postback", w.ID, "merchant", m.Slug, "error", w.Damaged)
+		result := sender.Result{Err: w.Damaged, ErrKind: postback.FailureDamaged}
+		l.ended <- ended{lane: o, work: w, made: true, attempt: attempt(w.Postback, lease.Lease, now, result)}
+		return
+	}
 	settings := l.config.Gateway.Directory().EndpointSettings(w.Endpoint)
 	request := sender.Request{
 		URL: m.URLOf(w.Endpoint.Kind), Body: w.Body, Header: l.header(m, w.Postback, now), Trust: sender.Trust{CA: settings.CA, Pin: settings.Pin},

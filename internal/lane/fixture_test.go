@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/keyring"
 	"github.com/galla-gateway/galla/internal/merchant"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/sender"
 	"github.com/galla-gateway/galla/internal/store"
 	"github.com/galla-gateway/galla/internal/testkit"
@@ -146,7 +148,7 @@ type postbackRow struct {
 	Kind       string `json:"kind"`
 	SubjectID  int64  `json:"subject_id"`
 	WebhookID  string `json:"webhook_id"`
-	Body       string `json:"body"`
+	Packed     string `json:"packed"`
 	NextAt     int64  `json:"next_at"`
 	CreatedAt  int64  `json:"created_at"`
 }
@@ -172,7 +174,7 @@ func (w *world) postbacksWith(count int, id merchant.ID, kind gateway.PostbackKi
 	var rows []postbackRow
 	for range count {
 		w.last++
-		rows = append(rows, postbackRow{w.last, int64(id), string(kind), w.last, webhookID(w.last), body(w.last), now, now})
+		rows = append(rows, postbackRow{w.last, int64(id), string(kind), w.last, webhookID(w.last), hex.EncodeToString(postback.Pack([]byte(body(w.last)))), now, now})
 	}
 	err := w.g.Store().Write(context.Background(), func(ctx context.Context, q *store.Queries) error {
 		return q.InsertPostbacks(ctx, store.Rows(rows))

@@ -54,9 +54,11 @@ var depositChecks = []Check{
 		Wrong: "b.merchant_id IS DISTINCT FROM d.merchant_id",
 		Tells: "deposit {d.id} is of merchant {d.merchant_id}, its postback goes to {b.merchant_id}"},
 	{Invariant: "P-1", Table: "deposit", What: "the postback of a credit says what the credit is",
-		Wrong: lacks("b.body", `'"amount":'`, decimal("d.amount", "d.currency"), `',"currency_code":"'`, "d.currency", `'","label":'`, text("c.payer"), "','") +
-			" OR " + lacks("b.body", `'"stockpiling_id":'`, "d.id", `',"transaction_id":"'`, "(SELECT r.number FROM reference r WHERE r.id = t.reference_id)", `'","transaction_type":0,"plugin_custom_order_id":'`, text("c.order_id"), "','") +
-			" OR " + lacks("b.body", `',"direction":"ingoing",'`),
+		Says: []string{
+			joined(`'"amount":'`, decimal("d.amount", "d.currency"), `',"currency_code":"'`, "d.currency", `'","label":'`, text("c.payer"), "','"),
+			joined(`'"stockpiling_id":'`, "d.id", `',"transaction_id":"'`, "(SELECT r.number FROM reference r WHERE r.id = t.reference_id)", `'","transaction_type":0,"plugin_custom_order_id":'`, text("c.order_id"), "','"),
+			`',"direction":"ingoing",'`,
+		},
 		Tells: "deposit {d.id} is {d.amount} {d.currency} (minor units) for claim {d.claim_id}, its postback {b.id} says something else"},
 }
 

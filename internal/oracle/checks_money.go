@@ -50,10 +50,12 @@ var withdrawalChecks = []Check{
 		Wrong: "CASE WHEN " + ended + " THEN b.merchant_id IS DISTINCT FROM w.merchant_id ELSE b.id IS NOT NULL END",
 		Tells: "withdrawal {w.id} of merchant {w.merchant_id} is {w.state}, its postback is {b.id} to merchant {b.merchant_id}"},
 	{Invariant: "P-1", Table: "withdrawal", What: "the postback of a withdrawal says how it ended",
-		Wrong: ended + " AND (" + lacks("b.body", `'"amount":'`, decimal("w.amount", "w.currency"), `',"currency_code":"'`, "w.currency", `'","label":'`, text("w.payee"), "','") +
-			" OR " + lacks("b.body", `'"stockpiling_id":'`, "w.id", `',"transaction_id":'`, text("w.utr"), `',"transaction_type":0,"plugin_custom_order_id":null,"withdrawal_id":'`,
-			text("w.withdrawal_id"), `',"withdrawal_status":'`, "CASE WHEN w.state = 'paid' THEN '1,' ELSE '5,' END") +
-			" OR " + lacks("b.body", `',"direction":"outgoing",'`) + ")",
+		Of: ended, Says: []string{
+			joined(`'"amount":'`, decimal("w.amount", "w.currency"), `',"currency_code":"'`, "w.currency", `'","label":'`, text("w.payee"), "','"),
+			joined(`'"stockpiling_id":'`, "w.id", `',"transaction_id":'`, text("w.utr"), `',"transaction_type":0,"plugin_custom_order_id":null,"withdrawal_id":'`,
+				text("w.withdrawal_id"), `',"withdrawal_status":'`, "CASE WHEN w.state = 'paid' THEN '1,' ELSE '5,' END"),
+			`',"direction":"outgoing",'`,
+		},
 		Tells: "withdrawal {w.id} of {w.amount} {w.currency} (minor units) is {w.state}, its postback {b.id} says something else"},
 	{Invariant: "S-1", Table: "withdrawal", What: "each withdrawal came to its state by listed moves, all of them logged",
 		Wrong: withdrawalStates.wrong("w.id", "w.state"), Tells: "withdrawal {w.id} is {w.state}, and the log of its states doesn't lead there by listed moves"},

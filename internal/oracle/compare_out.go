@@ -95,15 +95,22 @@ func (c *comparison) postbacks(seen []SeenPostback) error {
 		body     string
 	}
 	of := make(map[string]stored, len(seen))
-	err := c.o.read(c.ctx, "SELECT webhook_id, merchant_id, body FROM postback", func(rows *sql.Rows) error {
-		var webhook string
+	err := c.o.read(c.ctx, "SELECT webhook_id, merchant_id, body, packed FROM postback", func(rows *sql.Rows) error {
+		var webhook, plain string
+		var packed []byte
 		var p stored
-		err := rows.Scan(&webhook, &p.merchant, &p.body)
+		if err := rows.Scan(&webhook, &p.merchant, &plain, &packed); err != nil {
+			return err
+		}
+		var damage error
+		if p.body, damage = toldBody(plain, packed); damage != nil {
+			c.wrong("P-3", "of postback %s %s", webhook, damage)
+		}
 		if _, twice := of[webhook]; twice {
 			c.wrong("P-3", "two postbacks have webhook id %s", webhook)
 		}
 		of[webhook] = p
-		return err
+		return nil
 	})
 	if err != nil {
 		return err

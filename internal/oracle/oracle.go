@@ -70,14 +70,16 @@ func violations(found []finding) []Violation {
 	return list
 }
 
-// find runs a statement that gives what is wrong.
+// find runs a statement that gives what is wrong, and what is to be looked for in bodies.
 func (o *Oracle) find(ctx context.Context, text string, args ...any) (found []finding, err error) {
 	err = o.read(ctx, text, func(rows *sql.Rows) error {
 		var told string
-		if err := rows.Scan(&told); err != nil {
+		var body sql.NullString
+		var packed []byte
+		if err := rows.Scan(&told, &body, &packed); err != nil {
 			return err
 		}
-		found = append(found, split(told)...)
+		found = append(found, split(told, body.String, packed)...)
 		return nil
 	}, args...)
 	return found, err

@@ -27,10 +27,8 @@ func text(column string) string {
 
 func replace(text string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(text) }
 
-// lacks is the condition that a text hasn't a part, which is joined of constants and columns.
-func lacks(column string, part ...string) string {
-	return "strpos(" + column + ", " + strings.Join(part, " || ") + ") = 0"
-}
+// joined is the SQL of a text that is joined of constants and columns.
+func joined(part ...string) string { return strings.Join(part, " || ") }
 
 // states are what a subject may be, and moves from which to which it may go; "" is before it is stored. The order of a
 // list is that of how often moves are made.

@@ -27,6 +27,9 @@ const (
 	Paused BreakerState = "paused"
 )
 
+// FailureDamaged is the failure of an attempt that sent nothing: what is stored of the postback isn't its body any more.
+const FailureDamaged = "damaged_body"
+
 // ReasonGone pauses an endpoint: it answered 410, so it doesn't want any more.
 const ReasonGone = "gone"
 
@@ -70,6 +73,9 @@ type Ended struct {
 // OfEndpoint tells whether a failure says something of the endpoint and not of the one postback: no answer came, or one
 // that servers give for all alike.
 func (e Ended) OfEndpoint() bool {
+	if e.Failure == FailureDamaged {
+		return false
+	}
 	switch e.Status {
 	case 0, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
@@ -121,6 +127,8 @@ func (w *Watch) End(e Ended) (changed bool) {
 	case e.Delivered:
 		return w.delivered(e)
 	case w.State == Paused:
+		return false
+	case w.State == Closed && e.Failure == FailureDamaged: // the endpoint wasn't asked
 		return false
 	case e.Status == http.StatusGone:
 		w.Breaker = Breaker{State: Paused, Reason: ReasonGone, Failures: w.Failures + 1, ChangedAt: e.EndedAt, ProbedAt: e.EndedAt}

@@ -20,6 +20,15 @@ func ended(id int64, from, to, status int) Ended {
 	return e
 }
 
+// damagedBodies are attempts that sent nothing.
+func damagedBodies(first int64, count int) []Ended {
+	list := refusals(first, count)
+	for i := range list {
+		list[i].Status, list[i].Failure = 0, FailureDamaged
+	}
+	return list
+}
+
 func second(n int) time.Time { return credited.Add(time.Duration(n) * time.Second) }
 
 func delivery(id int64, from, to int) Ended {
@@ -80,6 +89,8 @@ func TestWatch(t *testing.T) {
 		{"more than it takes", refusals(1, Strikes+3), Open, "HTTP 500", 1},
 		{"a delivery between", slices.Concat(refusals(1, Strikes-1), []Ended{delivery(9, 9, 10)}, refusals(20, Strikes-1)), Closed, "", 0},
 		{"a delivery long before", slices.Concat([]Ended{delivery(9, 0, 1)}, refusals(20, Strikes)), Open, "HTTP 500", 1},
+		{"damaged bodies, which it wasn't sent", damagedBodies(1, 2*Strikes), Closed, "", 0},
+		{"damaged bodies while it was open", slices.Concat([]Ended{ended(1, 0, 1, 502)}, damagedBodies(2, 3)), Open, "HTTP 502", 1},
 		{"the same few again", slices.Concat(refusals(1, Strikes-1), refusals(1, Strikes-1), refusals(1, Strikes-1)), Closed, "", 0},
 		{"gone", []Ended{ended(1, 0, 1, 410)}, Paused, ReasonGone, 1},
 		{"gone while others go well", []Ended{delivery(1, 0, 3), ended(2, 2, 4, 410)}, Paused, ReasonGone, 1},

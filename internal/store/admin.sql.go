@@ -632,7 +632,7 @@ func (q *Queries) GetMerchant(ctx context.Context, slug string) (Merchant, error
 }
 
 const getPostback = `-- name: GetPostback :one
-SELECT id, merchant_id, kind, subject_id, webhook_id, body, state, attempts, next_at, schedule_at, schedule_tries, created_at, ended_at FROM postback WHERE kind = $1 AND subject_id = $2
+SELECT id, merchant_id, kind, subject_id, webhook_id, body, state, attempts, next_at, schedule_at, schedule_tries, created_at, ended_at, packed FROM postback WHERE kind = $1 AND subject_id = $2
 `
 
 type GetPostbackParams struct {
@@ -657,6 +657,7 @@ func (q *Queries) GetPostback(ctx context.Context, arg GetPostbackParams) (Postb
 		&i.ScheduleTries,
 		&i.CreatedAt,
 		&i.EndedAt,
+		&i.Packed,
 	)
 	return i, err
 }

@@ -134,9 +134,9 @@ func (q *Queries) InsertEvidence(ctx context.Context, batch Batch) error {
 }
 
 const insertPostbacks = `-- name: InsertPostbacks :exec
-INSERT INTO postback (id, merchant_id, kind, subject_id, webhook_id, body, state, next_at, schedule_at, created_at)
-SELECT j.id, j.merchant_id, j.kind, j.subject_id, j.webhook_id, j.body, 'pending', j.next_at, j.created_at, j.created_at
-FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, merchant_id bigint, kind text, subject_id bigint, webhook_id text, body text, next_at bigint, created_at bigint)
+INSERT INTO postback (id, merchant_id, kind, subject_id, webhook_id, body, packed, state, next_at, schedule_at, created_at)
+SELECT j.id, j.merchant_id, j.kind, j.subject_id, j.webhook_id, '', decode(j.packed, 'hex'), 'pending', j.next_at, j.created_at, j.created_at
+FROM json_to_recordset(CAST($1 AS json)) AS j(id bigint, merchant_id bigint, kind text, subject_id bigint, webhook_id text, packed text, next_at bigint, created_at bigint)
 WHERE true
 `
 

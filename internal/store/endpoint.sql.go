@@ -224,11 +224,12 @@ func (q *Queries) GetLowestPostback(ctx context.Context, after int64) (int64, er
 }
 
 const getPostbackBody = `-- name: GetPostbackBody :one
-SELECT body, schedule_at, schedule_tries FROM postback WHERE id = $1
+SELECT body, packed, schedule_at, schedule_tries FROM postback WHERE id = $1
 `
 
 type GetPostbackBodyRow struct {
 	Body          string
+	Packed        []byte
 	ScheduleAt    int64
 	ScheduleTries int16
 }
@@ -236,7 +237,12 @@ type GetPostbackBodyRow struct {
 func (q *Queries) GetPostbackBody(ctx context.Context, id int64) (GetPostbackBodyRow, error) {
 	row := q.db.QueryRowContext(ctx, getPostbackBody, id)
 	var i GetPostbackBodyRow
-	err := row.Scan(&i.Body, &i.ScheduleAt, &i.ScheduleTries)
+	err := row.Scan(
+		&i.Body,
+		&i.Packed,
+		&i.ScheduleAt,
+		&i.ScheduleTries,
+	)
 	return i, err
 }
 

@@ -56,7 +56,7 @@ func (q *Queries) InsertNewEvents(ctx context.Context, batch Batch) error {
 }
 
 const listEvents = `-- name: ListEvents :many
-SELECT e.position, p.kind, p.webhook_id, p.body, p.created_at
+SELECT e.position, p.id, p.kind, p.webhook_id, p.body, p.packed, p.created_at
 FROM event e JOIN postback p ON p.id = e.postback_id
 WHERE e.merchant_id = $1 AND p.merchant_id = $1 AND e.position > $2
 ORDER BY e.position
@@ -71,9 +71,11 @@ type ListEventsParams struct {
 
 type ListEventsRow struct {
 	Position  int64
+	ID        int64
 	Kind      string
 	WebhookID string
 	Body      string
+	Packed    []byte
 	CreatedAt int64
 }
 
@@ -88,9 +90,11 @@ func (q *Queries) ListEvents(ctx context.Context, arg ListEventsParams) ([]ListE
 		var i ListEventsRow
 		if err := rows.Scan(
 			&i.Position,
+			&i.ID,
 			&i.Kind,
 			&i.WebhookID,
 			&i.Body,
+			&i.Packed,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err

@@ -15,7 +15,7 @@ type postbackRow struct {
 	Kind       string `json:"kind"`
 	SubjectID  int64  `json:"subject_id"`
 	WebhookID  string `json:"webhook_id"`
-	Body       string `json:"body"`
+	Packed     string `json:"packed"`
 	NextAt     int64  `json:"next_at"`
 	CreatedAt  int64  `json:"created_at"`
 }
@@ -29,7 +29,7 @@ func TestUpgradeMakesEvents(t *testing.T) {
 		}
 		var rows []postbackRow
 		for id := int64(1); id <= 5; id++ {
-			rows = append(rows, postbackRow{ID: id, MerchantID: 1 + id%2, Kind: "deposit", SubjectID: id, Body: "{}"})
+			rows = append(rows, postbackRow{ID: id, MerchantID: 1 + id%2, Kind: "deposit", SubjectID: id, Packed: "00"})
 		}
 		err = s.Write(context.Background(), func(ctx context.Context, q *store.Queries) error { return q.InsertPostbacks(ctx, store.Rows(rows)) })
 		if err != nil {
@@ -37,6 +37,7 @@ func TestUpgradeMakesEvents(t *testing.T) {
 		}
 		// As the version before left it.
 		for _, statement := range []string{
+			"UPDATE postback SET body = '{}', packed = NULL", "ALTER TABLE postback DROP COLUMN packed",
 			"ALTER TABLE installation DROP COLUMN stopped_at", "ALTER TABLE installation DROP COLUMN stopped_why", "ALTER TABLE installation DROP COLUMN accepted",
 			"DROP TABLE payout_batch_item", "DROP TABLE payout_batch", "DROP TABLE payout_report", "DROP TABLE ifsc_table", "DELETE FROM id_counter WHERE kind LIKE 'payout%'",
 			"DROP TABLE withdrawal_refusal", "DROP TABLE withdrawal_approval", "DROP TABLE withdrawal_answer", "DROP TABLE withdrawal_resolution", "DROP TABLE withdrawal", "DROP TABLE adjustment",

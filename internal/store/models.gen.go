@@ -190,6 +190,7 @@ type Postback struct {
 	ScheduleTries int16
 	CreatedAt     int64
 	EndedAt       sql.NullInt64
+	Packed        []byte
 }
 
 type PostbackAttempt struct {

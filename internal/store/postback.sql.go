@@ -116,7 +116,7 @@ func (q *Queries) FindPostbackAttempts(ctx context.Context, batch Batch) ([]Find
 }
 
 const getFreshPostback = `-- name: GetFreshPostback :one
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.packed, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
 WHERE p.state = 'pending' AND p.merchant_id = $1 AND p.kind = $2 AND p.next_at > $3
   AND p.next_at <= $4 AND p.attempts = 0
@@ -137,6 +137,7 @@ type GetFreshPostbackRow struct {
 	SubjectID     int64
 	WebhookID     string
 	Body          string
+	Packed        []byte
 	Attempts      int16
 	NextAt        int64
 	ScheduleAt    int64
@@ -159,6 +160,7 @@ func (q *Queries) GetFreshPostback(ctx context.Context, arg GetFreshPostbackPara
 		&i.SubjectID,
 		&i.WebhookID,
 		&i.Body,
+		&i.Packed,
 		&i.Attempts,
 		&i.NextAt,
 		&i.ScheduleAt,
@@ -168,7 +170,7 @@ func (q *Queries) GetFreshPostback(ctx context.Context, arg GetFreshPostbackPara
 }
 
 const getProbe = `-- name: GetProbe :one
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.packed, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
 WHERE p.id = $1 AND p.ended_at IS NULL AND p.merchant_id = $2 AND p.kind = $3 AND p.next_at <= $4
 `
@@ -187,6 +189,7 @@ type GetProbeRow struct {
 	SubjectID     int64
 	WebhookID     string
 	Body          string
+	Packed        []byte
 	Attempts      int16
 	NextAt        int64
 	ScheduleAt    int64
@@ -209,6 +212,7 @@ func (q *Queries) GetProbe(ctx context.Context, arg GetProbeParams) (GetProbeRow
 		&i.SubjectID,
 		&i.WebhookID,
 		&i.Body,
+		&i.Packed,
 		&i.Attempts,
 		&i.NextAt,
 		&i.ScheduleAt,
@@ -320,7 +324,7 @@ func (q *Queries) LeaseLanes(ctx context.Context, arg LeaseLanesParams) ([]Lease
 }
 
 const listDuePostbacks = `-- name: ListDuePostbacks :many
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.packed, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM json_to_recordset(CAST($1 AS json)) AS j(merchant_id bigint, kind text, lease bigint, after_at bigint, after_id bigint)
 CROSS JOIN endpoint e
 CROSS JOIN postback p
@@ -346,6 +350,7 @@ type ListDuePostbacksRow struct {
 	SubjectID     int64
 	WebhookID     string
 	Body          string
+	Packed        []byte
 	Attempts      int16
 	NextAt        int64
 	ScheduleAt    int64
@@ -370,6 +375,7 @@ func (q *Queries) ListDuePostbacks(ctx context.Context, arg ListDuePostbacksPara
 			&i.SubjectID,
 			&i.WebhookID,
 			&i.Body,
+			&i.Packed,
 			&i.Attempts,
 			&i.NextAt,
 			&i.ScheduleAt,

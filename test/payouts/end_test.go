@@ -9,6 +9,7 @@ import (
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/oracle"
+	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -131,20 +132,23 @@ func (w *world) checkMoney(books []line, rows []row) {
 // checkTold finds one postback for each withdrawal, which says how it ended.
 func (w *world) checkTold(rows []row) {
 	w.t.Helper()
-	found, err := w.books.QueryContext(w.ctx, "SELECT subject_id, body FROM postback WHERE kind = 'withdrawal'")
+	found, err := w.books.QueryContext(w.ctx, "SELECT id, subject_id, body, packed FROM postback WHERE kind = 'withdrawal'")
 	w.must(err)
 	defer func() { _ = found.Close() }() // it was read to its end
 	told := map[int64][]int{}
 	for found.Next() {
-		var id int64
-		var text string
-		w.must(found.Scan(&id, &text))
+		var postbackID, id int64
+		var plain string
+		var packed []byte
+		w.must(found.Scan(&postbackID, &id, &plain, &packed))
+		text, err := postback.StoredBody(postbackID, plain, packed)
+		w.must(err)
 		var body struct {
 			Data []struct {
 				Status int `json:"withdrawal_status"`
 			} `json:"additional_data"`
 		}
-		w.must(json.Unmarshal([]byte(text), &body))
+		w.must(json.Unmarshal(text, &body))
 		for _, data := range body.Data {
 			told[id] = append(told[id], data.Status)
 		}

@@ -147,9 +147,9 @@ FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, kind text,
 WHERE true;
 
 -- name: InsertPostbacks :exec
-INSERT INTO postback (id, merchant_id, kind, subject_id, webhook_id, body, state, next_at, schedule_at, created_at)
-SELECT j.id, j.merchant_id, j.kind, j.subject_id, j.webhook_id, j.body, 'pending', j.next_at, j.created_at, j.created_at
-FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, merchant_id bigint, kind text, subject_id bigint, webhook_id text, body text, next_at bigint, created_at bigint)
+INSERT INTO postback (id, merchant_id, kind, subject_id, webhook_id, body, packed, state, next_at, schedule_at, created_at)
+SELECT j.id, j.merchant_id, j.kind, j.subject_id, j.webhook_id, '', decode(j.packed, 'hex'), 'pending', j.next_at, j.created_at, j.created_at
+FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(id bigint, merchant_id bigint, kind text, subject_id bigint, webhook_id text, packed text, next_at bigint, created_at bigint)
 WHERE true;
 
 -- name: InsertEvidence :exec

@@ -128,7 +128,7 @@ WHERE p.id = j.id
 ORDER BY p.id DESC;
 
 -- name: GetPostbackBody :one
-SELECT body, schedule_at, schedule_tries FROM postback WHERE id = sqlc.arg(id);
+SELECT body, packed, schedule_at, schedule_tries FROM postback WHERE id = sqlc.arg(id);
 
 -- name: ListPostbackMarks :many
 -- Out of each stretch of ids one postback, with when it was written: a coarse picture of which ids are of which time.

@@ -46,7 +46,7 @@ FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, l
 WHERE event_feed.merchant_id = j.merchant_id;
 
 -- name: ListEvents :many
-SELECT e.position, p.kind, p.webhook_id, p.body, p.created_at
+SELECT e.position, p.id, p.kind, p.webhook_id, p.body, p.packed, p.created_at
 FROM event e JOIN postback p ON p.id = e.postback_id
 WHERE e.merchant_id = sqlc.arg(merchant_id) AND p.merchant_id = sqlc.arg(merchant_id) AND e.position > sqlc.arg(after)
 ORDER BY e.position

@@ -51,7 +51,7 @@ RETURNING endpoint.merchant_id, endpoint.kind, endpoint.lease, endpoint.state, e
 -- name: ListDuePostbacks :many
 -- The due postbacks of lanes, at most so many of each, those that are due longest first, from behind a place in that
 -- order; none where the lease is gone or the endpoint paused.
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.packed, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM json_to_recordset(CAST(sqlc.arg(batch) AS json)) AS j(merchant_id bigint, kind text, lease bigint, after_at bigint, after_id bigint)
 CROSS JOIN endpoint e
 CROSS JOIN postback p
@@ -65,13 +65,13 @@ ORDER BY p.next_at, p.id;
 
 -- name: GetProbe :one
 -- What an open lane is probed with next, if it is still to be sent.
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.packed, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
 WHERE p.id = sqlc.arg(id) AND p.ended_at IS NULL AND p.merchant_id = sqlc.arg(merchant_id) AND p.kind = sqlc.arg(kind) AND p.next_at <= sqlc.arg(now);
 
 -- name: GetFreshPostback :one
 -- The first postback that came after a time and was never tried.
-SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
+SELECT p.id, p.merchant_id, p.kind, p.subject_id, p.webhook_id, p.body, p.packed, p.attempts, p.next_at, p.schedule_at, p.schedule_tries
 FROM postback p
 WHERE p.state = 'pending' AND p.merchant_id = sqlc.arg(merchant_id) AND p.kind = sqlc.arg(kind) AND p.next_at > sqlc.arg(after)
   AND p.next_at <= sqlc.arg(now) AND p.attempts = 0
