@@ -56,9 +56,9 @@ func TestClaims(t *testing.T) {
 		c.fails(exitFailed, "isn't held", "claim", "refuse", third, "--reason", "x")
 
 		first := c.json("claim", "show", id(c.list("claim", "list", "--state", "accepted")[1]))
-		facts := first["transitions"].([]any)[0].(map[string]any)["facts"].(map[string]any)
-		if facts["rule"] != json.Number("13") || facts["decision"] != "accept" {
-			t.Errorf("facts: %v", facts)
+		why := first["transitions"].([]any)[0].(map[string]any)
+		if why["facts"].(map[string]any)["rule"] != json.Number("13") || why["to"] != "accepted" || why["reason"] != "matched" {
+			t.Errorf("why it was accepted: %v", why)
 		}
 		postback := first["postback"].(map[string]any)
 		if postback["state"] != "pending" || !strings.Contains(postback["body"].(string), `"plugin_custom_order_id":"order-1"`) {

@@ -269,7 +269,7 @@ func (b *batch) judge(c *claimState, ref *refState) (deposit.Verdict, deposit.Fa
 // factsText is what is stored of a verdict's inputs, for "why was this decided so".
 func factsText(v deposit.Verdict, f deposit.Facts) string {
 	stored := storedFacts{
-		Rules: deposit.RulesVersion, Rule: v.Rule, Decision: string(v.Decision), Reason: string(v.Reason), Fits: f.Fits,
+		Rules: deposit.RulesVersion, Rule: v.Rule, Fits: f.Fits,
 		Contested: f.Contested, Mismatches: f.Mismatches, Waiting: f.Waiting, Shared: f.Shared, Disputed: f.Disputed,
 		OverLimit: f.OverLimit, Recovery: f.Recovery, Stopped: f.Stopped, Claimed: f.Claim.Amount.Minor,
 	}
@@ -283,12 +283,11 @@ func factsText(v deposit.Verdict, f deposit.Facts) string {
 	return jsonText(stored)
 }
 
-// storedFacts is the JSON of transition.facts of a claim.
+// storedFacts is the JSON of transition.facts of a claim. What was decided, and the reason, stand in the row's own columns; rows of
+// before this was left out have them here too.
 type storedFacts struct {
 	Rules         int    `json:"rules"`
 	Rule          int    `json:"rule"`
-	Decision      string `json:"decision"`
-	Reason        string `json:"reason"`
 	Claimed       int64  `json:"claimed"`
 	Transfer      int64  `json:"transfer,omitempty"`
 	TransferState string `json:"transfer_state,omitempty"`
