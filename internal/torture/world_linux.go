@@ -224,13 +224,33 @@ func (w *world) recover(ctx context.Context) error {
 		return w.serve(ctx)
 	}
 	for _, v := range w.victims {
-		if err := v.awaitReady(ctx); err != nil && !errors.Is(err, errEnded) {
-			return err
-		} else if err != nil {
+		err := w.ready(ctx, v)
+		switch {
+		case err == nil:
+		case ctx.Err() == nil && (errors.Is(err, errEnded) || w.server != nil && !w.server.runs()):
 			return w.recover(ctx)
+		default:
+			return err
 		}
 	}
 	return nil
+}
+
+// ready waits until a server of Galla is ready, or PostgreSQL ends under it: it may notice only now what was done to it.
+func (w *world) ready(ctx context.Context, v *victim) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if w.server != nil {
+		ended := w.server.ended
+		go func() {
+			select {
+			case <-ended:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return v.awaitReady(ctx)
 }
 
 // live lets the load run for a random while.

@@ -1,6 +1,6 @@
-// Command fuzzrun fuzzes every target for a time, two at once: fuzzrun [--result FILE] 10s [packages]. Each package is built once
-// with the fuzzer's instruments, and the executions of all targets are added up. What breaks a target is kept by Go in the
-// package's testdata/fuzz: commit it with the repair.
+// Command fuzzrun fuzzes every target for a time: fuzzrun [--result FILE] 10s [packages]. Three run at once, since each begins and
+// ends with waiting. Each package is built once with the fuzzer's instruments, and the executions of all targets are added up.
+// What breaks a target is kept by Go in the package's testdata/fuzz: commit it with the repair.
 package main
 
 import (
@@ -45,7 +45,7 @@ func main() {
 	defer stop()
 	var o options
 	flag.StringVar(&o.result, "result", os.Getenv("GALLA_RESULTS"), "append what came of it to this file of results")
-	flag.IntVar(&o.atOnce, "at-once", 2, "how many targets run at the same time")
+	flag.IntVar(&o.atOnce, "at-once", 3, "how many targets run at the same time")
 	flag.Parse()
 	arguments := flag.Args()
 	if len(arguments) == 0 {
@@ -126,7 +126,7 @@ func build(ctx context.Context, patterns []string, folder string, out io.Writer)
 	for n, p := range found {
 		binary := filepath.Join(folder, strconv.Itoa(n)+".test")
 		fmt.Fprintf(out, "build %s: %d targets\n", p.short(), len(p.targets))
-		command := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", instruments, "-o", binary, p.path)
+		command := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", instruments, "-o", binary, p.path)
 		if said, err := command.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("build %s: %w\n%s", p.path, err, said)
 		}

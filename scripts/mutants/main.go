@@ -41,7 +41,7 @@ func main() {
 	flag.StringVar(&o.result, "result", os.Getenv("GALLA_RESULTS"), "append what came of it to this file of results")
 	flag.BoolVar(&o.json, "json", false, "print a JSON object for each mutant instead of lines")
 	flag.BoolVar(&o.sound, "sound", true, "run the tests once without a mutant before")
-	flag.IntVar(&o.atOnce, "at-once", 2, "how many mutants run at the same time")
+	flag.IntVar(&o.atOnce, "at-once", 3, "how many mutants run at the same time")
 	flag.Parse()
 	good, err := run(ctx, o, os.Stdout)
 	if err != nil {
