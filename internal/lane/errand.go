@@ -231,14 +231,14 @@ func (l *Lane) readProbe(ctx context.Context, lane reader) (work, error) {
 // use takes over what an errand brought.
 func (l *Lane) use(ctx context.Context, f found) {
 	l.errands = false
-	pause := l.config.poll()
+	pause := max(l.config.poll(), min(lookShare*f.took, mostBetween))
 	if f.err != nil && ctx.Err() == nil { // else it was broken off
 		l.counters.Faults.Add(1)
 		l.log.Error("postback.read_failed", "error", f.err)
 		pause, l.failing = faultPause, true
 	}
 	if f.looked || f.err != nil {
-		l.poll.Reset(max(pause, lookShare*f.took))
+		l.poll.Reset(pause)
 		if !l.due.After(l.config.Now()) {
 			l.due = time.Time{}
 		}

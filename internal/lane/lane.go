@@ -43,6 +43,8 @@ const (
 	// lookShare is how much longer it is between two looks for due lanes than one takes: with very many lanes that bounds
 	// what looking costs.
 	lookShare = 4
+	// mostBetween bounds that: a process that stood still during a look took long for another reason.
+	mostBetween = 15 * time.Second
 )
 
 // Config of a Lane. Gateway, Send and Now are required.
