@@ -326,7 +326,7 @@ func (d *deliveries) backlog(ctx context.Context, count int64, due time.Time) er
 		for i := range rows {
 			d.last++
 			id := backlogIDs + d.last
-			rows[i] = postbackRow{id, int64(e.seller(d.last).id), string(gateway.PostbackDeposit), id, fmt.Sprintf("msg_%032d", id), postbackPacked, at, at}
+			rows[i] = postbackRow{id, int64(e.seller(d.last).id), string(gateway.PostbackDeposit), id, fmt.Sprintf("msg_%032d", id), postbackPacked(), at, at}
 		}
 		err := e.store.Write(ctx, func(ctx context.Context, q *store.Queries) error { return q.InsertPostbacks(ctx, store.Rows(rows)) })
 		if err != nil {
@@ -360,7 +360,7 @@ func (d *deliveries) bareLoop(ctx context.Context, length time.Duration) *measur
 
 func (d *deliveries) post(ctx context.Context, transport *http.Transport, n int64) error {
 	url := d.receivers[n%int64(len(d.receivers))].url
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(postbackBody))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(postbackBody()))
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func (d *deliveries) fleetBacklog(ctx context.Context, merchantID int64) error {
 	for i := range rows {
 		d.last++
 		id := backlogIDs + d.last
-		rows[i] = postbackRow{id, merchantID, string(gateway.PostbackDeposit), id, fmt.Sprintf("msg_%032d", id), postbackPacked, at, at}
+		rows[i] = postbackRow{id, merchantID, string(gateway.PostbackDeposit), id, fmt.Sprintf("msg_%032d", id), postbackPacked(), at, at}
 	}
 	return d.base.engine.store.Write(ctx, func(ctx context.Context, q *store.Queries) error { return q.InsertPostbacks(ctx, store.Rows(rows)) })
 }

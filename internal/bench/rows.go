@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/hex"
 	"strconv"
+	"sync"
 
 	"github.com/galla-gateway/galla"
 	"github.com/galla-gateway/galla/internal/postback"
@@ -22,10 +23,13 @@ const (
 // accessKey and privateKey sign what no merchant checks.
 const accessKey, privateKey = "FQ9jMwrNSkFbyMNqYFf6Ed4xeKmjHK", "private_key_of_the_measurement"
 
-// postbackBody is a real body, postbackPacked what is stored of it.
+// postbackBody is a real body, postbackPacked what is stored of it. They are made when a bench asks: every command of the binary
+// would make them otherwise.
 var (
-	postbackBody   = string(bodyOf("payer-123456", "ord-6314159265", "636314159265", "2026-11-26 10:00:00", accessKey, 1234567))
-	postbackPacked = hex.EncodeToString(postback.Pack([]byte(postbackBody)))
+	postbackBody = sync.OnceValue(func() string {
+		return string(bodyOf("payer-123456", "ord-6314159265", "636314159265", "2026-11-26 10:00:00", accessKey, 1234567))
+	})
+	postbackPacked = sync.OnceValue(func() string { return hex.EncodeToString(postback.Pack([]byte(postbackBody()))) })
 )
 
 // bodyOf is the body that the gateway writes for a credit, signed.

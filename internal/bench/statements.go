@@ -66,7 +66,7 @@ func savesOf(credits []credit, now int64) saves {
 		transitions = append(transitions,
 			transitionRow{3*id + 1, "transfer", c.transfer, "observed", "credited", now, "rules", "matched", ""},
 			transitionRow{3*id + 2, "claim", id, "", "accepted", now, "rules", "matched", facts})
-		postbacks[i] = postbackRow{id, c.merchant, "deposit", id, webhookID, postbackPacked, now, now}
+		postbacks[i] = postbackRow{id, c.merchant, "deposit", id, webhookID, postbackPacked(), now, now}
 		events[i] = eventRow{id, c.merchant}
 		sums[unclaimedAccount] -= c.sum
 		sums[account] += c.sum
