@@ -21,12 +21,7 @@ var fullScan = regexp.MustCompile(`Seq Scan on postback.*|(?:Index Scan|Index On
 // The statements of the delivery must cost what is due, not what is stored: each uses an index, without statistics, with
 // them, and with those of a time when nothing waited; planned for its arguments and for any.
 func TestPostbackStatementsUseIndexes(t *testing.T) {
-	text, err := os.ReadFile("../store/queries/postback.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	heading := regexp.MustCompile(`(?m)^-- name: (\w+) :\w+$`)
-	statements, names := heading.Split(string(text), -1)[1:], heading.FindAllStringSubmatch(string(text), -1)
+	names, statements := statementsOf(t, "postback.sql")
 	// On PostgreSQL what writes runs where scans are off, what reads doesn't.
 	reads := []string{"ListLanes", "ListDuePostbacks", "GetProbe", "GetFreshPostback", "CountUndelivered"}
 	mayScan := []string{"DropLeases", "CountUndelivered"} // once at start; what it counts
@@ -67,7 +62,7 @@ func TestPostbackStatementsUseIndexes(t *testing.T) {
 			}
 			run("UPDATE postback SET state = CASE WHEN id % 3 = 0 THEN 'pending' ELSE 'delivered' END, ended_at = CASE WHEN id % 3 > 0 THEN 1 END")
 			for i, statement := range statements {
-				name := names[i][1]
+				name := names[i]
 				for _, plan := range w.plans(db, statement, slices.Contains(reads, name)) {
 					if scan := fullScan.FindString(plan); scan != "" && !slices.Contains(mayScan, name) {
 						t.Errorf("%s with statistics %s: %s\n%s", name, statistics, scan, plan)
@@ -79,6 +74,56 @@ func TestPostbackStatementsUseIndexes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// To number events costs what is numbered, not that times what waits: with statistics of a moment without any, PostgreSQL joined
+// those that wait with those to take, row by row, which held all other instances up for minutes.
+func TestNumberingJoinsNothing(t *testing.T) {
+	names, statements := statementsOf(t, "event.sql")
+	take := statements[slices.Index(names, "TakeNewEvents")]
+	joins := regexp.MustCompile(`.*(?:Join|Nested Loop|SubPlan|CORRELATED|Seq Scan|SCAN event_new).*`)
+	eachWorld(t, func(w *world) {
+		db := w.beside()
+		db.SetMaxOpenConns(1)
+		run := func(statement string) {
+			t.Helper()
+			if _, err := db.Exec(statement); err != nil {
+				t.Fatal(statement, err)
+			}
+		}
+		analyze := func() {}
+		if w.g.store.Engine() == store.Postgres { // nobody makes statistics of SQLite
+			run("ALTER TABLE event_new SET (autovacuum_enabled = false)")
+			analyze = func() { run("ANALYZE") }
+		}
+		run("INSERT INTO event_new (merchant_id, postback_id) VALUES (1, 1)")
+		analyze()
+		for id := 2; id <= 5000; id++ {
+			run(fmt.Sprintf("INSERT INTO event_new (merchant_id, postback_id) VALUES (1, %d)", id))
+		}
+		for _, statistics := range []string{"of a quiet time", "of now"} {
+			for _, plan := range w.plans(db, take, false) {
+				if join := joins.FindString(plan); join != "" {
+					t.Errorf("with statistics %s: %s\n%s", statistics, join, plan)
+				}
+			}
+			analyze()
+		}
+	})
+}
+
+// statementsOf reads the statements of a file of store/queries, with their names.
+func statementsOf(t *testing.T, file string) (names, statements []string) {
+	t.Helper()
+	text, err := os.ReadFile("../store/queries/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heading := regexp.MustCompile(`(?m)^-- name: (\w+) :\w+$`)
+	for _, match := range heading.FindAllStringSubmatch(string(text), -1) {
+		names = append(names, match[1])
+	}
+	return names, heading.Split(string(text), -1)[1:]
 }
 
 var sqlcArgument = regexp.MustCompile(`sqlc\.arg\((\w+)\)`)

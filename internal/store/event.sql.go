@@ -206,8 +206,10 @@ func (q *Queries) SkipPositions(ctx context.Context, gap int64) error {
 
 const takeNewEvents = `-- name: TakeNewEvents :many
 DELETE FROM event_new
-WHERE event_new.merchant_id = $1 AND event_new.postback_id IN (
-  SELECT e.postback_id FROM event_new e WHERE e.merchant_id = $1 ORDER BY e.postback_id LIMIT $2
+WHERE event_new.merchant_id = $1 AND event_new.postback_id <= (
+  SELECT max(oldest.postback_id) FROM (
+    SELECT e.postback_id FROM event_new e WHERE e.merchant_id = $1 ORDER BY e.postback_id LIMIT $2
+  ) AS oldest
 )
 RETURNING event_new.postback_id
 `
@@ -217,6 +219,8 @@ type TakeNewEventsParams struct {
 	Most       int32
 }
 
+// Up to so many of the oldest ones. Their end is looked up first, once: as a list of ids to be in, PostgreSQL made it anew for each
+// event that waits whenever its statistics were of a moment in which none did.
 func (q *Queries) TakeNewEvents(ctx context.Context, arg TakeNewEventsParams) ([]int64, error) {
 	rows, err := q.db.QueryContext(ctx, takeNewEvents, arg.MerchantID, arg.Most)
 	if err != nil {

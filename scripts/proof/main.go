@@ -30,6 +30,7 @@ import (
 // size is how much of each campaign is run.
 type size struct {
 	sqliteSeeds, postgresSeeds int
+	steps                      int      // of each seed
 	torture                    []string // options: which faults, and how many on each engine
 	races                      int
 	fuzz                       string
@@ -37,12 +38,12 @@ type size struct {
 }
 
 var sizes = map[string]size{
-	"gate": { // the faults that wait for long are left to make test
-		sqliteSeeds: 2850, postgresSeeds: 150, fuzz: "3s", fixed: true,
+	"gate": { // the faults that wait for long are left to make test; lives are half as long as a proof's
+		sqliteSeeds: 2850, postgresSeeds: 150, steps: 30, fuzz: "3s", fixed: true,
 		torture: []string{"--faults", "kill,write,power,server,backend", "--count", "kill=10,write=5,power=5,server=8,backend=7"},
 	},
 	"proof": {
-		sqliteSeeds: 18_500, postgresSeeds: 1500, races: 2000, fuzz: "10s",
+		sqliteSeeds: 18_500, postgresSeeds: 1500, steps: 60, races: 2000, fuzz: "10s",
 		torture: []string{"--count", "kill=70,write=30,power=25,server=60,backend=40,freeze=2,disk=5,io=15,cut=10"},
 	},
 }
@@ -196,7 +197,7 @@ func campaigns(o options, s size, server string) []campaign {
 	n := strconv.Itoa
 	simulate := func(seeds int, more ...string) campaign {
 		return campaign{name: "simulate", command: append([]string{
-			"bin/galla", "simulate", "--seed", strconv.FormatUint(o.seed, 10), "--count", n(seeds), "--keep", "test/seeds", "--result", o.result,
+			"bin/galla", "simulate", "--seed", strconv.FormatUint(o.seed, 10), "--count", n(seeds), "--steps", n(s.steps), "--keep", "test/seeds", "--result", o.result,
 		}, more...)}
 	}
 	list := []campaign{

@@ -28,9 +28,13 @@ ON CONFLICT (merchant_id) DO UPDATE SET last_position = event_feed.last_position
 RETURNING merchant_id, last_position;
 
 -- name: TakeNewEvents :many
+-- Up to so many of the oldest ones. Their end is looked up first, once: as a list of ids to be in, PostgreSQL made it anew for each
+-- event that waits whenever its statistics were of a moment in which none did.
 DELETE FROM event_new
-WHERE event_new.merchant_id = sqlc.arg(merchant_id) AND event_new.postback_id IN (
-  SELECT e.postback_id FROM event_new e WHERE e.merchant_id = sqlc.arg(merchant_id) ORDER BY e.postback_id LIMIT sqlc.arg(most)
+WHERE event_new.merchant_id = sqlc.arg(merchant_id) AND event_new.postback_id <= (
+  SELECT max(oldest.postback_id) FROM (
+    SELECT e.postback_id FROM event_new e WHERE e.merchant_id = sqlc.arg(merchant_id) ORDER BY e.postback_id LIMIT sqlc.arg(most)
+  ) AS oldest
 )
 RETURNING event_new.postback_id;
 
