@@ -21,7 +21,8 @@ type served struct {
 	secret, token     string
 	place             *place
 	folder            string
-	stored, next      int64 // transfers by number: so many are stored, those below next are activated
+	stored, next      int64   // transfers by number: so many are stored, those below next are activated
+	fastest           float64 // activations per second that were seen: stock must last for as many
 }
 
 func openServed(ctx context.Context, database string, of program) (s *served, err error) {
@@ -140,10 +141,15 @@ func (s *served) slice(ctx context.Context, list []*process, clients int, length
 	if err != nil {
 		return nil, err
 	}
-	// The first moment of a process is its slowest.
-	want := int64(math.Ceil(warm.perSecond()*length.Seconds()*2)) + warmUpStock
+	// The first moment of a process is its slowest, and sometimes much slower than all that comes.
+	s.fastest = max(s.fastest, warm.perSecond())
+	want := int64(math.Ceil(s.fastest*length.Seconds()*2)) + warmUpStock
 	if err := s.stock(ctx, list[0], want); err != nil {
 		return nil, err
 	}
-	return s.activate(ctx, list, clients, length)
+	measured, err := s.activate(ctx, list, clients, length)
+	if err == nil {
+		s.fastest = max(s.fastest, measured.perSecond())
+	}
+	return measured, err
 }
