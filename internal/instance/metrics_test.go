@@ -37,7 +37,7 @@ func open(t *testing.T, database string, now func() time.Time) *gateway.Gateway 
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := gateway.Open(t.Context(), s, keys, gateway.Options{Now: now})
+	g, err := gateway.Open(t.Context(), s, keys, gateway.Options{Now: now, LeaseNow: now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,10 @@ const (
 	// lookEvery is how often what is new is held against what must always hold, lookLimit how long that may take.
 	lookEvery = 5 * time.Second
 	lookLimit = 30 * time.Second
+	// judgeFor is how long one instance looks for all of them after it last said that it does. Another begins with what was new
+	// judgeSince looks before: the one before it may have ended right after it said so, before it looked.
+	judgeFor   = 3 * lookEvery
+	judgeSince = int(judgeFor/lookEvery) + 2
 	// fullEvery is how often everything is, fullFirst how long after the start for the first time, and fullLimit how long that
 	// may take. fullRest is how long the database is left alone after each of its statements.
 	fullEvery = time.Hour
@@ -37,6 +41,7 @@ type watch struct {
 	recent  *oracle.Recent
 	now     func() time.Time
 	log     *slog.Logger
+	lease   int64 // of who looks for all instances
 
 	mu      sync.Mutex
 	told    map[oracle.Violation]bool // logged by this process
@@ -45,6 +50,7 @@ type watch struct {
 
 	looks, fulls, faults, violations atomic.Int64
 	behind                           atomic.Bool
+	judging                          atomic.Bool  // it is this instance that looks for all
 	fullAt                           atomic.Int64 // when everything was looked at last, in microseconds
 }
 
@@ -53,7 +59,7 @@ func newWatch(g *gateway.Gateway, now func() time.Time, log *slog.Logger) (*watc
 	if err != nil {
 		return nil, err
 	}
-	w := &watch{gateway: g, judge: judge, recent: judge.Recent(), now: now, log: log, told: map[oracle.Violation]bool{}, blind: map[string]bool{}}
+	w := &watch{gateway: g, judge: judge, recent: judge.Recent(), now: now, log: log, lease: gateway.NewJudgeLease(), told: map[oracle.Violation]bool{}, blind: map[string]bool{}}
 	w.fullAt.Store(now().UnixMicro())
 	return w, nil
 }
@@ -61,13 +67,43 @@ func newWatch(g *gateway.Gateway, now func() time.Time, log *slog.Logger) (*watc
 // Run looks until ctx ends. To look at everything takes long, and doesn't keep what is new waiting.
 func (w *watch) Run(ctx context.Context) error {
 	var group sync.WaitGroup
-	group.Go(func() { w.loop(ctx, lookEvery, lookEvery, func() { w.guard(ctx, "recent", lookLimit, w.look) }) })
-	group.Go(func() { w.loop(ctx, fullFirst, fullEvery, func() { w.guard(ctx, "full", fullLimit, w.full) }) })
+	group.Go(func() {
+		w.loop(ctx, lookEvery, func() time.Duration {
+			w.guard(ctx, "recent", lookLimit, w.look)
+			return lookEvery
+		})
+	})
+	group.Go(func() {
+		w.loop(ctx, fullFirst, func() time.Duration {
+			if !w.judging.Load() { // it may be any moment
+				return fullFirst
+			}
+			w.guard(ctx, "full", fullLimit, w.full)
+			return fullEvery
+		})
+	})
 	group.Wait()
+	w.leave(ctx)
 	return w.judge.Close()
 }
 
-func (w *watch) loop(ctx context.Context, first, every time.Duration, look func()) {
+// leaveLimit bounds how long an instance that ends tries to tell the others.
+const leaveLimit = 2 * time.Second
+
+// leave lets another instance look. If it can't be told, it looks when the lease has ended.
+func (w *watch) leave(ctx context.Context) {
+	if !w.judging.Swap(false) {
+		return
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
+	defer cancel()
+	if err := w.gateway.LeaveJudging(bounded, w.lease); err != nil {
+		w.log.Warn("oracle.not_left", "error", err)
+	}
+}
+
+// loop looks, and again after as long as look says.
+func (w *watch) loop(ctx context.Context, first time.Duration, look func() time.Duration) {
 	timer := time.NewTimer(first)
 	defer timer.Stop()
 	for {
@@ -75,8 +111,7 @@ func (w *watch) loop(ctx context.Context, first, every time.Duration, look func(
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-			look()
-			timer.Reset(every)
+			timer.Reset(look())
 		}
 	}
 }
@@ -107,13 +142,24 @@ func (w *watch) guard(ctx context.Context, name string, limit time.Duration, loo
 	w.blind[name] = err != nil
 }
 
-// look holds what is new against what must always hold.
+// look holds what is new against what must always hold, unless another instance does.
 func (w *watch) look(ctx context.Context) error {
 	if err := w.stop(ctx, nil); err != nil { // what is left of an earlier look
 		return err
 	}
+	mine, err := w.gateway.TakeJudging(ctx, w.lease, judgeFor)
+	if err != nil {
+		return err
+	}
+	w.judging.Store(mine)
+	if !mine {
+		w.behind.Store(false)
+		w.fullAt.Store(w.now().UnixMicro())
+		return w.recent.Follow(ctx, judgeSince)
+	}
 	found, err := w.recent.Look(ctx)
 	if err != nil {
+		w.leave(ctx) // who can't look mustn't keep others from it
 		return err
 	}
 	w.looks.Add(1)
@@ -186,12 +232,13 @@ var (
 	oracleLooks      = prometheus.NewDesc("galla_oracle_looks_total", "Looks of this process at what must always hold: at what is new, or at everything.", []string{"at"}, nil)
 	oracleFaults     = prometheus.NewDesc("galla_oracle_faults_total", "Looks that couldn't be finished.", nil, nil)
 	oracleBehind     = prometheus.NewDesc("galla_oracle_behind", "1 while there is more that is new than one look takes.", nil, nil)
-	oracleFullAge    = prometheus.NewDesc("galla_oracle_full_age_seconds", "How long ago everything was looked at, or this process began.", nil, nil)
+	oracleJudging    = prometheus.NewDesc("galla_oracle_judging", "1 while it is this process that looks at the books for all.", nil, nil)
+	oracleFullAge    = prometheus.NewDesc("galla_oracle_full_age_seconds", "How long ago this process looked at everything, began, or last left it to another one.", nil, nil)
 )
 
 // Describe names the metrics.
 func (w *watch) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{moneyStopped, oracleViolations, oracleLooks, oracleFaults, oracleBehind, oracleFullAge} {
+	for _, desc := range []*prometheus.Desc{moneyStopped, oracleViolations, oracleLooks, oracleFaults, oracleBehind, oracleJudging, oracleFullAge} {
 		to <- desc
 	}
 }
@@ -213,5 +260,6 @@ func (w *watch) Collect(to chan<- prometheus.Metric) {
 	send(oracleLooks, prometheus.CounterValue, w.fulls.Load(), "full")
 	send(oracleFaults, prometheus.CounterValue, w.faults.Load())
 	send(oracleBehind, prometheus.GaugeValue, flag(w.behind.Load()))
+	send(oracleJudging, prometheus.GaugeValue, flag(w.judging.Load()))
 	send(oracleFullAge, prometheus.GaugeValue, (w.now().UnixMicro()-w.fullAt.Load())/int64(time.Second/time.Microsecond))
 }

@@ -21,6 +21,11 @@ func watched(t *testing.T, database string) (*gateway.Gateway, *watch, *testkit.
 	if _, err := g.AddMerchants(t.Context(), gateway.NewMerchant{Slug: "shop", PostbackURL: "http://127.0.0.1:1/"}); err != nil {
 		t.Fatal(err)
 	}
+	return g, watching(t, g, clock, log), log
+}
+
+func watching(t *testing.T, g *gateway.Gateway, clock *testkit.Clock, log *testkit.Log) *watch {
+	t.Helper()
 	w, err := newWatch(g, clock.Now, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +35,7 @@ func watched(t *testing.T, database string) (*gateway.Gateway, *watch, *testkit.
 			t.Error(err)
 		}
 	})
-	return g, w, log
+	return w
 }
 
 // What is found stops money, is logged once, and stops nothing again after a person accepted it.
@@ -125,4 +130,69 @@ func TestWatchEnds(t *testing.T) {
 	if err := w.Run(ctx); err != nil {
 		t.Error(err)
 	}
+}
+
+// Of several instances one looks. When it is gone another does, and sees what the first one had no time for.
+func TestOneInstanceJudges(t *testing.T) {
+	database := testkit.Postgres(t)
+	clock, log := testkit.NewClock(), &testkit.Log{}
+	g := open(t, database, clock.Now)
+	if _, err := g.AddMerchants(t.Context(), gateway.NewMerchant{Slug: "shop", PostbackURL: "http://127.0.0.1:1/"}); err != nil {
+		t.Fatal(err)
+	}
+	a, b := watching(t, g, clock, log), watching(t, g, clock, log)
+	look := func(w *watch) {
+		t.Helper()
+		if err := w.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	judging := func(moment string, ofA, ofB bool) {
+		t.Helper()
+		if a.judging.Load() != ofA || b.judging.Load() != ofB {
+			t.Fatalf("%s: the first judges: %t, the second: %t", moment, a.judging.Load(), b.judging.Load())
+		}
+	}
+	for range 2 * judgeSince {
+		look(a)
+		look(b)
+		clock.Advance(lookEvery)
+	}
+	judging("both are well", true, false)
+	if a.looks.Load() != int64(2*judgeSince) || b.looks.Load() != 0 {
+		t.Errorf("the first looked %d times, the second %d times", a.looks.Load(), b.looks.Load())
+	}
+	// The first one says that it goes on, and is gone before it looks. Ids have left the violation far behind by then.
+	if mine, err := g.TakeJudging(t.Context(), a.lease, judgeFor); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	insertWithdrawal(t, database, 1, "approved", "rx", time.UnixMicro(1))
+	insertWithdrawal(t, database, 50_000, "approved", "rx", time.UnixMicro(1))
+	for range judgeFor / lookEvery {
+		clock.Advance(lookEvery - time.Millisecond)
+		look(b)
+		judging("the lease hasn't ended", true, false)
+	}
+	if g.Directory().Stopped {
+		t.Fatal("who doesn't judge stopped money")
+	}
+	clock.Advance(lookEvery)
+	look(b)
+	judging("the lease has ended", true, true)
+	if !g.Directory().Stopped || !strings.Contains(log.String(), "withdrawal 1 is of 100") {
+		t.Errorf("what came before the change of judges was seen by nobody: %s", log)
+	}
+	look(a)
+	judging("the first is back", false, true)
+	b.leave(t.Context())
+	look(a)
+	judging("the second has left", true, false)
+	if err := a.judge.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.look(t.Context()); err == nil {
+		t.Error("a look on a closed connection is fine")
+	}
+	look(b)
+	judging("the first can't look", false, true)
 }

@@ -24,6 +24,13 @@ type Recent struct {
 	marks  []int64         // of each pass
 	feeds  map[int64]int64 // position of each merchant
 	behind bool            // the last look didn't reach all that was there
+	seen   []place         // where those begin that Follow noted, the oldest first
+}
+
+// place is where a look begins.
+type place struct {
+	marks []int64
+	feeds map[int64]int64
 }
 
 // Recent begins with what is there now and a little of what was before.
@@ -31,6 +38,31 @@ func (o *Oracle) Recent() *Recent { return &Recent{o: o, feeds: map[int64]int64{
 
 // Behind tells that the last look left some for the next.
 func (r *Recent) Behind() bool { return r.behind }
+
+// Follow is called in place of Look while another instance looks. Should that one be gone, the next Look begins with what was new
+// as many calls ago, or at the first one.
+func (r *Recent) Follow(ctx context.Context, calls int) error {
+	marks, err := r.o.highest(ctx)
+	if err != nil {
+		return fmt.Errorf("oracle: follow what is new: %w", err)
+	}
+	feeds := map[int64]int64{}
+	err = r.o.read(ctx, lastPositions, func(rows *sql.Rows) error {
+		var merchant, last int64
+		err := rows.Scan(&merchant, &last)
+		feeds[merchant] = last
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("oracle: follow what is new: %w", err)
+	}
+	r.seen = append(r.seen, place{marks, feeds})
+	r.seen = r.seen[max(0, len(r.seen)-1-calls):]
+	r.begun, r.behind, r.marks, r.feeds = true, false, r.seen[0].marks, r.seen[0].feeds
+	return nil
+}
+
+const lastPositions = "SELECT merchant_id, last_position FROM event_feed"
 
 // feed is a part of a merchant's feed: positions above from, up to until.
 type feed struct{ merchant, from, until int64 }
@@ -120,7 +152,7 @@ func (r *Recent) look(ctx context.Context) (next Recent, found []finding, err er
 // newEvents lists what feeds have got since the last look, at most recentRows of them. more: there are others.
 func (r *Recent) newEvents(ctx context.Context) (list []feed, more bool, err error) {
 	room := int64(recentRows)
-	err = r.o.read(ctx, "SELECT merchant_id, last_position FROM event_feed", func(rows *sql.Rows) error {
+	err = r.o.read(ctx, lastPositions, func(rows *sql.Rows) error {
 		var f feed
 		if err := rows.Scan(&f.merchant, &f.until); err != nil {
 			return err

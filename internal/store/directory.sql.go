@@ -130,7 +130,7 @@ func (q *Queries) ExpireMerchantKey(ctx context.Context, arg ExpireMerchantKeyPa
 
 const getInstallation = `-- name: GetInstallation :one
 
-SELECT id, key_check, revision, simulated, recovery_at, created_at, stopped_at, stopped_why, accepted FROM installation WHERE id = 1
+SELECT id, key_check, revision, simulated, recovery_at, created_at, stopped_at, stopped_why, accepted, judge, judge_until FROM installation WHERE id = 1
 `
 
 // What a running server keeps in memory: the installation, merchants, keys, wallets, sources.
@@ -147,6 +147,8 @@ func (q *Queries) GetInstallation(ctx context.Context) (Installation, error) {
 		&i.StoppedAt,
 		&i.StoppedWhy,
 		&i.Accepted,
+		&i.Judge,
+		&i.JudgeUntil,
 	)
 	return i, err
 }
@@ -378,6 +380,15 @@ type InsertWalletMerchantParams struct {
 
 func (q *Queries) InsertWalletMerchant(ctx context.Context, arg InsertWalletMerchantParams) error {
 	_, err := q.db.ExecContext(ctx, insertWalletMerchant, arg.WalletID, arg.MerchantID, arg.Sandbox)
+	return err
+}
+
+const leaveJudging = `-- name: LeaveJudging :exec
+UPDATE installation SET judge = 0, judge_until = 0 WHERE id = 1 AND judge = CAST($1 AS bigint)
+`
+
+func (q *Queries) LeaveJudging(ctx context.Context, lease int64) error {
+	_, err := q.db.ExecContext(ctx, leaveJudging, lease)
 	return err
 }
 
@@ -938,6 +949,26 @@ type StopMoneyParams struct {
 // The first who stops it says why.
 func (q *Queries) StopMoney(ctx context.Context, arg StopMoneyParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, stopMoney, arg.StoppedAt, arg.StoppedWhy)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const takeJudging = `-- name: TakeJudging :execrows
+UPDATE installation SET judge = CAST($1 AS bigint), judge_until = CAST($2 AS bigint)
+WHERE id = 1 AND (judge = CAST($1 AS bigint) OR judge_until <= CAST($3 AS bigint))
+`
+
+type TakeJudgingParams struct {
+	Lease int64
+	Until int64
+	Now   int64
+}
+
+// It is taken by who has it already, or when its last lease has ended.
+func (q *Queries) TakeJudging(ctx context.Context, arg TakeJudgingParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, takeJudging, arg.Lease, arg.Until, arg.Now)
 	if err != nil {
 		return 0, err
 	}

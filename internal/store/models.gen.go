@@ -107,6 +107,8 @@ type Installation struct {
 	StoppedAt  sql.NullInt64
 	StoppedWhy string
 	Accepted   string
+	Judge      int64
+	JudgeUntil int64
 }
 
 type Merchant struct {

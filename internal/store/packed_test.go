@@ -20,6 +20,7 @@ func TestUpgradeKeepsBodies(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, statement := range []string{
+			"ALTER TABLE installation DROP COLUMN judge", "ALTER TABLE installation DROP COLUMN judge_until", // of the release after
 			"ALTER TABLE postback DROP COLUMN packed", "DELETE FROM goose_db_version WHERE version_id >= 10",
 			"INSERT INTO postback (id, merchant_id, kind, subject_id, webhook_id, body, state, next_at, schedule_at, created_at) VALUES (1, 1, 'deposit', 1, 'msg_1', '" + old + "', 'pending', 1, 1, 1)",
 		} {

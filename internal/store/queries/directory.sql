@@ -22,6 +22,14 @@ WHERE id = 1 AND stopped_at IS NULL;
 -- Whoever resumes has seen what it was stopped for: what was stopped again since stays so.
 UPDATE installation SET stopped_at = NULL, stopped_why = '', accepted = CAST(sqlc.arg(accepted) AS text), revision = revision + 1 WHERE id = 1 AND stopped_at = CAST(sqlc.arg(stopped_at) AS bigint);
 
+-- name: TakeJudging :execrows
+-- It is taken by who has it already, or when its last lease has ended.
+UPDATE installation SET judge = CAST(sqlc.arg(lease) AS bigint), judge_until = CAST(sqlc.arg(until) AS bigint)
+WHERE id = 1 AND (judge = CAST(sqlc.arg(lease) AS bigint) OR judge_until <= CAST(sqlc.arg(now) AS bigint));
+
+-- name: LeaveJudging :exec
+UPDATE installation SET judge = 0, judge_until = 0 WHERE id = 1 AND judge = CAST(sqlc.arg(lease) AS bigint);
+
 -- name: GetRevision :one
 SELECT revision FROM installation WHERE id = 1;
 
