@@ -37,6 +37,7 @@ func TestUpgradeMakesEvents(t *testing.T) {
 		}
 		// As the version before left it.
 		for _, statement := range []string{
+			"ALTER TABLE installation DROP COLUMN judge", "ALTER TABLE installation DROP COLUMN judge_until",
 			"UPDATE postback SET body = '{}', packed = NULL", "ALTER TABLE postback DROP COLUMN packed",
 			"ALTER TABLE installation DROP COLUMN stopped_at", "ALTER TABLE installation DROP COLUMN stopped_why", "ALTER TABLE installation DROP COLUMN accepted",
 			"DROP TABLE payout_batch_item", "DROP TABLE payout_batch", "DROP TABLE payout_report", "DROP TABLE ifsc_table", "DELETE FROM id_counter WHERE kind LIKE 'payout%'",
