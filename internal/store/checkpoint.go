@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
+	"os"
 	"sync"
 )
 
@@ -25,10 +28,13 @@ const (
 // and all that wait for it take tens of milliseconds longer each time: the slowest hundredth of the answers.
 //
 // SQLite starts the log anew only once all of it was moved, and a passive checkpoint beside a busy writer never gets that
-// far. So passes follow each other while each leaves less, and the writer moves the small rest between two transactions.
+// far. So passes follow each other while each leaves less, and the writer moves the small rest between two transactions. Whoever
+// reaches the end also syncs the file, and in a large database nearly every page moved is one of its own: so the file is synced
+// after each pass, and the writer waits for what its small rest changed.
 type checkpointer struct {
 	store *Store
-	db    *sql.DB // one connection of its own
+	db    *sql.DB  // one connection of its own
+	file  *os.File // the database, to sync it
 	wake  chan struct{}
 	stop  context.CancelFunc
 	done  sync.WaitGroup
@@ -40,8 +46,12 @@ func (s *Store) startCheckpointer(path, synchronous string) error {
 		return err
 	}
 	db.SetMaxOpenConns(1)
+	file, err := os.Open(path)
+	if err != nil {
+		return errors.Join(fmt.Errorf("database: open file: %w", err), db.Close())
+	}
 	ctx, stop := context.WithCancel(context.Background())
-	c := &checkpointer{store: s, db: db, wake: make(chan struct{}, 1), stop: stop}
+	c := &checkpointer{store: s, db: db, file: file, wake: make(chan struct{}, 1), stop: stop}
 	s.checkpoint = c
 	c.done.Go(func() {
 		for {
@@ -75,6 +85,9 @@ func (c *checkpointer) run(ctx context.Context) {
 		if _, err := framesWaiting(ctx, c.db, "PASSIVE"); err != nil {
 			return
 		}
+		if c.file.Sync() != nil { // SQLite's own sync fails as well, and tells the writer
+			return
+		}
 		if waiting, err = framesWaiting(ctx, c.db, "NOOP"); err != nil {
 			return
 		}
@@ -100,6 +113,9 @@ func (c *checkpointer) close() error {
 	c.done.Wait()
 	return c.db.Close()
 }
+
+// closeFile comes after all connections are closed: to close any descriptor of a file frees all locks that the process has on it.
+func (c *checkpointer) closeFile() error { return c.file.Close() }
 
 type rowQuerier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row

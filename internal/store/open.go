@@ -123,6 +123,9 @@ func (s *Store) Close() error {
 			errs = append(errs, db.Close())
 		}
 	}
+	if s.checkpoint != nil {
+		errs = append(errs, s.checkpoint.closeFile())
+	}
 	if s.turn != nil {
 		errs = append(errs, s.turn.close())
 	}
