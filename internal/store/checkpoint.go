@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -38,6 +39,7 @@ type checkpointer struct {
 	wake  chan struct{}
 	stop  context.CancelFunc
 	done  sync.WaitGroup
+	fault atomic.Pointer[error] // the disk has lost some of what was moved
 }
 
 func (s *Store) startCheckpointer(path, synchronous string) error {
@@ -74,21 +76,15 @@ func (c *checkpointer) committed() {
 	}
 }
 
-// run moves the log when it is time. An error is left to the next one: the commits' own checkpoint is still there, and a
-// broken disk tells the writer, who knows what to do about it.
+// run moves the log when it is time.
 func (c *checkpointer) run(ctx context.Context) {
 	waiting, err := framesWaiting(ctx, c.db, "NOOP")
 	if err != nil || waiting < checkpointFrames || waiting < busyFrames && c.store.writerBusy() {
 		return
 	}
 	for range checkpointPasses {
-		if _, err := framesWaiting(ctx, c.db, "PASSIVE"); err != nil {
-			return
-		}
-		if c.file.Sync() != nil { // SQLite's own sync fails as well, and tells the writer
-			return
-		}
-		if waiting, err = framesWaiting(ctx, c.db, "NOOP"); err != nil {
+		if waiting, err = c.pass(ctx); err != nil {
+			c.note(err)
 			return
 		}
 		if waiting <= finishFrames {
@@ -97,7 +93,36 @@ func (c *checkpointer) run(ctx context.Context) {
 	}
 	c.store.writerMu.Lock()
 	defer c.store.writerMu.Unlock()
-	_, _ = framesWaiting(ctx, c.store.writer.conn, "PASSIVE")
+	_, err = framesWaiting(ctx, c.store.writer.conn, "PASSIVE")
+	c.note(err)
+}
+
+// pass moves what is in the log and syncs the file. waiting is how many pages have come meanwhile.
+func (c *checkpointer) pass(ctx context.Context) (waiting int, err error) {
+	if _, err := framesWaiting(ctx, c.db, "PASSIVE"); err != nil {
+		return 0, err
+	}
+	if err := c.file.Sync(); err != nil {
+		return 0, fmt.Errorf("%w: sync the database: %w", ErrFatal, err)
+	}
+	return framesWaiting(ctx, c.db, "NOOP")
+}
+
+// note keeps an I/O error for the next transaction. Pages that the disk refused count as moved and as written: a later
+// checkpoint wouldn't move them again, and would start the log anew that still has them. After a restart all of it is moved again.
+// Other errors are left to the next commit.
+func (c *checkpointer) note(err error) {
+	if err = classify(err, false); errors.Is(err, ErrFatal) {
+		c.fault.CompareAndSwap(nil, &err)
+	}
+}
+
+// failed is the I/O error of a checkpoint, if there was one.
+func (c *checkpointer) failed() error {
+	if err := c.fault.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (s *Store) writerBusy() bool {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -43,6 +44,47 @@ func TestServerMovesTheLog(t *testing.T) {
 	}
 	if info.Size() > 2*blob {
 		t.Errorf("the log has %d bytes after %d rounds of %d: it never started anew", info.Size(), rounds, blob)
+	}
+}
+
+// What the disk loses while the log is moved would never be moved again: nothing is written any more, and the log stays for the
+// next start.
+func TestFailedSyncIsFatal(t *testing.T) {
+	database := testkit.SQLite(t)
+	s, err := store.Open(t.Context(), database, store.Create, store.Options{Exclusive: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func() error {
+		return s.Write(t.Context(), func(ctx context.Context, q *store.Queries) error {
+			_, err := q.ReserveIDs(ctx, store.ReserveIDsParams{Kind: "claim", Size: 1})
+			return err
+		})
+	}
+	if err := errors.Join(store.BreakSyncForTest(s), store.ExecForTest(s, "CREATE TABLE filling (bytes BLOB)"),
+		store.ExecForTest(s, "INSERT INTO filling VALUES (zeroblob(20971520))"), write()); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.After(20 * time.Second)
+	for err = write(); err == nil; err = write() {
+		select {
+		case <-deadline:
+			t.Fatal("transactions go on after a sync that failed")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	if !errors.Is(err, store.ErrFatal) {
+		t.Errorf("a transaction ends with %v", err)
+	}
+	if err := s.Close(); !errors.Is(err, store.ErrFatal) {
+		t.Errorf("the store is closed with %v", err)
+	}
+	log := strings.TrimPrefix(database, "sqlite:") + "-wal"
+	if info, err := os.Stat(log); err != nil || info.Size() < 20<<20 {
+		t.Errorf("the log is gone: %v, %v", info, err)
+	}
+	if err := store.CloseAnywayForTest(s); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -38,4 +39,12 @@ func WriteWithinForTest(s *Store, limit time.Duration, f func(context.Context, *
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return s.writeSQLite(ctx, f)
+}
+
+// BreakSyncForTest lets the sync of the database file fail.
+func BreakSyncForTest(s *Store) error { return s.checkpoint.file.Close() }
+
+// CloseAnywayForTest closes the connections of a store that left them open.
+func CloseAnywayForTest(s *Store) error {
+	return errors.Join(s.writer.close(), s.read.Close(), s.write.Close(), s.turn.close(), s.lock.Close())
 }

@@ -114,6 +114,10 @@ func (s *Store) Close() error {
 	var errs []error
 	if s.checkpoint != nil {
 		errs = append(errs, s.checkpoint.close())
+		if err := s.checkpoint.failed(); err != nil {
+			// The last connection would move the rest of the log and delete it, though the disk has lost what was moved before.
+			return errors.Join(append(errs, err)...)
+		}
 	}
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())

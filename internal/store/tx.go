@@ -52,6 +52,11 @@ func (s *Store) writeSQLite(ctx context.Context, f func(context.Context, *Querie
 	s.writerMu.Lock()
 	defer s.writerMu.Unlock()
 	defer s.writer.release()
+	if s.checkpoint != nil {
+		if err := s.checkpoint.failed(); err != nil {
+			return err
+		}
+	}
 	if err := s.at(AtBegin); err != nil {
 		return err
 	}
