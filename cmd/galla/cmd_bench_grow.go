@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -65,19 +66,23 @@ PostgreSQL's log unless it is bounded.`
 	return c
 }
 
-// growResult is the report as a line of a result file. Ratios are in thousandths.
+// growResult is the report as a line of a result file: the ratios of the last size. A violation is one that an audit found.
 func (a *app) growResult(r *bench.GrowReport, opts bench.GrowOptions, began time.Time) proof.Result {
 	last := r.Sizes[len(r.Sizes)-1]
-	hits := map[string]int64{"bytes per transaction": int64(last.Bytes)}
+	measured := map[string]float64{"bytes per transaction": math.Round(last.Bytes)}
 	for _, m := range last.Measures {
-		hits[m.Name+", thousandths"] = int64(m.Ratio * 1000)
+		measured[m.Name] = m.Ratio
+	}
+	violations := int64(0)
+	for _, size := range r.Sizes {
+		violations += size.AuditFailed
 	}
 	command := fmt.Sprintf("galla bench grow --to %d", opts.To)
 	if opts.InProcess {
 		command += " --in-process"
 	}
 	return a.benchResult(proof.Result{
-		Campaign: "grow", Engine: r.Engine, Unit: "transactions", Count: opts.To, Hits: hits, Violations: r.Missed(), Command: command,
+		Campaign: "grow", Engine: r.Engine, Unit: "transactions", Count: opts.To, Violations: violations, Measured: measured, Missed: r.Missed() - violations, Command: command,
 	}, began)
 }
 

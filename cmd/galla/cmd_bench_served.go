@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"time"
@@ -62,19 +63,25 @@ the code of Galla, whether every transfer was credited just once.`
 }
 
 func (a *app) instancesResult(r *bench.InstancesReport, began time.Time) proof.Result {
-	hits, violations := map[string]int64{"races": r.Once.Raced, "answered": r.Once.Answered}, r.Once.Wrong()
+	measured := map[string]float64{}
 	for _, n := range r.Instances {
-		hits[strconv.Itoa(n.Count)+" instances, thousandths"] = int64(n.Ratio * 1000)
-	}
-	for _, g := range r.Goals {
-		if !g.Met {
-			violations++
-		}
+		measured[strconv.Itoa(n.Count)+" instances"] = n.Ratio
 	}
 	return a.benchResult(proof.Result{
-		Campaign: "instances", Engine: r.Engine, Unit: "deposits", Count: r.Once.Credited, Hits: hits, Violations: violations,
+		Campaign: "instances", Engine: r.Engine, Unit: "deposits", Count: r.Once.Credited,
+		Hits: map[string]int64{"races": r.Once.Raced, "answered": r.Once.Answered}, Violations: r.Once.Wrong(), Measured: measured, Missed: missed(r.Goals),
 		Command: "galla bench instances --database postgres://…",
 	}, began)
+}
+
+// missed is how many goals weren't met.
+func missed(goals []bench.Goal) (count int64) {
+	for _, g := range goals {
+		if !g.Met {
+			count++
+		}
+	}
+	return count
 }
 
 func writeInstances(w io.Writer, r *bench.InstancesReport) {
@@ -150,13 +157,9 @@ func (a *app) fsyncResult(r *bench.FsyncReport, began time.Time) proof.Result {
 	result := proof.Result{Campaign: "fsync", Engine: r.Engine, Unit: "turns", NotRun: r.NotRun, Command: "galla bench fsync"}
 	if r.NotRun == "" {
 		result.Count = int64(3 * r.Rounds)
-		result.Hits = map[string]int64{"ratio, thousandths": int64(r.Ratio * 1000), "per second without strace": int64(r.PerSecond),
-			"per second under strace": int64(r.TracedPerSecond), "per second delayed": int64(r.DelayedPerSecond)}
-		for _, g := range r.Goals {
-			if !g.Met {
-				result.Violations++
-			}
-		}
+		result.Measured = map[string]float64{"delayed beside not delayed": r.Ratio, "per second without strace": math.Round(r.PerSecond),
+			"per second under strace": math.Round(r.TracedPerSecond), "per second delayed": math.Round(r.DelayedPerSecond)}
+		result.Missed = missed(r.Goals)
 	}
 	return a.benchResult(result, began)
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -43,6 +44,7 @@ type row struct {
 	runs     int
 	failed   int
 	commands []string
+	measured []string // a line for each run
 }
 
 type rowKey struct{ campaign, engine, commit, notRun string }
@@ -62,6 +64,7 @@ func rows(results []Result) []*row {
 		sum.runs++
 		sum.Count += r.Count
 		sum.Violations += r.Violations
+		sum.Missed += r.Missed
 		sum.Milliseconds += r.Milliseconds
 		sum.Date = max(sum.Date, r.Date)
 		for name, n := range r.Hits {
@@ -70,11 +73,23 @@ func rows(results []Result) []*row {
 		if !r.Passed() && r.NotRun == "" {
 			sum.failed++
 		}
+		if len(r.Measured) > 0 {
+			sum.measured = append(sum.measured, measured(r))
+		}
 		if !slices.Contains(sum.commands, r.Command) {
 			sum.commands = append(sum.commands, r.Command)
 		}
 	}
 	return list
+}
+
+// measured is what one run gave. It is told of each run: ratios don't add up.
+func measured(r Result) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(r.Measured)) {
+		list = append(list, name+" "+strconv.FormatFloat(r.Measured[name], 'f', -1, 64))
+	}
+	return fmt.Sprintf("Measured on %s, %s: %s.", cmp.Or(r.Engine, "–"), r.Commit, strings.Join(list, ", "))
 }
 
 // introduction is what the page says before the figures.
@@ -85,7 +100,8 @@ What was done to Galla to make it lose money, and what came of it. This page is 
 [operations.md](operations.md#proof).
 
 A campaign passes when nothing was violated. Controls and mutants are the other way round: Galla is broken on purpose, and what is
-meant to find that must find it.
+meant to find that must find it. A measurement may miss goals: that is told beside it, and no money depends on it. Its ratios are
+to the small database, the one instance or the fast disk beside which it ran.
 
 `
 
@@ -113,9 +129,9 @@ func Page(w io.Writer, results []Result) error {
 
 func writeTotals(b *strings.Builder, campaign string, list []*row) {
 	type total struct {
-		count, violations int64
-		unit              string
-		failed, ran       int
+		count, violations, missed int64
+		unit                      string
+		failed, ran               int
 	}
 	totals := map[string]*total{}
 	var engines []string
@@ -131,7 +147,8 @@ func writeTotals(b *strings.Builder, campaign string, list []*row) {
 		if r.NotRun != "" {
 			continue
 		}
-		t.count, t.violations, t.failed, t.ran = t.count+r.Count, t.violations+r.Violations, t.failed+r.failed, t.ran+r.runs
+		t.count, t.violations, t.missed = t.count+r.Count, t.violations+r.Violations, t.missed+r.Missed
+		t.failed, t.ran = t.failed+r.failed, t.ran+r.runs
 	}
 	for _, engine := range engines {
 		t := totals[engine]
@@ -141,6 +158,8 @@ func writeTotals(b *strings.Builder, campaign string, list []*row) {
 			passed = "not run"
 		case t.failed > 0:
 			passed = fmt.Sprintf("%d of %d runs failed", t.failed, t.ran)
+		case t.missed > 0:
+			passed = fmt.Sprintf("yes; goals missed: %d", t.missed)
 		}
 		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s |\n", campaign, cmp.Or(engine, "–"), Grouped(t.count), t.unit, Grouped(t.violations), passed)
 	}
@@ -149,7 +168,7 @@ func writeTotals(b *strings.Builder, campaign string, list []*row) {
 func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 	fmt.Fprintf(b, "\n## %s\n\n| engine | commit | date | runs | count | violations | time |\n|---|---|---|---:|---:|---:|---:|\n", strings.ToUpper(campaign[:1])+campaign[1:])
 	hits := map[string]int64{}
-	var commands, missing []string
+	var commands, missing, figures []string
 	for _, r := range list {
 		if r.Campaign != campaign {
 			continue
@@ -162,11 +181,15 @@ func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 		if r.Expected {
 			found += " (had to be found)"
 		}
+		if r.Missed > 0 {
+			found += fmt.Sprintf("; goals missed: %d", r.Missed)
+		}
 		took := (time.Duration(r.Milliseconds) * time.Millisecond).Round(time.Second)
 		fmt.Fprintf(b, "| %s | %s | %s | %d | %s %s | %s | %s |\n", cmp.Or(r.Engine, "–"), r.Commit, r.Date, r.runs, Grouped(r.Count), r.Unit, found, took)
 		for name, n := range r.Hits {
 			hits[name] += n
 		}
+		figures = append(figures, r.measured...)
 		commands = append(commands, r.commands[len(r.commands)-1])
 	}
 	for _, m := range missing {
@@ -181,6 +204,9 @@ func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 			fmt.Fprintf(b, "%s %s", name, Grouped(hits[name]))
 		}
 		b.WriteString(".\n")
+	}
+	for _, line := range figures {
+		fmt.Fprintf(b, "\n%s\n", line)
 	}
 	slices.Sort(commands)
 	for _, c := range slices.Compact(commands) {

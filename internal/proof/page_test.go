@@ -53,6 +53,8 @@ func TestPage(t *testing.T) {
 		{Campaign: "simulate", Engine: "sqlite", Unit: "seeds", Count: 1_200_000, Hits: map[string]int64{"crash": 7}, Milliseconds: 61_000, Commit: "abc", Date: "2026-01-02", Command: "galla simulate --count 1200000"},
 		{Campaign: "simulate", Engine: "sqlite", Unit: "seeds", Count: 5, Hits: map[string]int64{"crash": 1}, Violations: 2, Commit: "abc", Date: "2026-01-03", Command: "galla simulate --count 5"},
 		{Campaign: "torture control", Engine: "sqlite", Unit: "power losses", Count: 9, Violations: 3, Expected: true, Commit: "abc", Date: "2026-01-02", Command: "galla torture"},
+		{Campaign: "grow", Engine: "sqlite", Unit: "transactions", Count: 10, Measured: map[string]float64{"balance": 1.083, "bytes": 1775}, Missed: 2, Commit: "abc", Date: "2026-01-02", Command: "galla bench grow"},
+		{Campaign: "grow", Engine: "sqlite", Unit: "transactions", Count: 10, Measured: map[string]float64{"balance": 0.9}, Commit: "def", Date: "2026-01-02", Command: "galla bench grow"},
 		{Campaign: "torture cut", Engine: "postgres", Unit: "cuts", NotRun: "no namespaces", Commit: "abc", Date: "2026-01-02", Command: "galla torture"},
 	})
 	if err != nil {
@@ -63,6 +65,8 @@ func TestPage(t *testing.T) {
 		"| torture control | sqlite | 9 power losses | 3 | yes |",
 		"| torture cut | postgres | 0 cuts | 0 | not run |",
 		"| sqlite | abc | 2026-01-03 | 2 | 1,200,005 seeds | 2 | 1m1s |",
+		"| grow | sqlite | 20 transactions | 0 | yes; goals missed: 2 |", "| 10 transactions | 0; goals missed: 2 |",
+		"\nMeasured on sqlite, abc: balance 1.083, bytes 1775.\n", "\nMeasured on sqlite, def: balance 0.9.\n",
 		"crash 8.", "3 (had to be found)", "Not run on postgres (2026-01-02): no namespaces.", "    galla simulate --count 5\n",
 	} {
 		if !strings.Contains(b.String(), want) {
