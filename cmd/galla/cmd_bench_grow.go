@@ -69,22 +69,21 @@ PostgreSQL's log unless it is bounded.`
 // growResult is the report as a line of a result file: the ratios of the last size. A violation is one that an audit found.
 func (a *app) growResult(r *bench.GrowReport, opts bench.GrowOptions, began time.Time) proof.Result {
 	last := r.Sizes[len(r.Sizes)-1]
-	measured := map[string]float64{"bytes per transaction": math.Round(last.Bytes)}
+	measured := map[string]int64{"bytes per transaction": thousandths(math.Round(last.Bytes))}
 	for _, m := range last.Measures {
-		measured[m.Name] = m.Ratio
-	}
-	violations := int64(0)
-	for _, size := range r.Sizes {
-		violations += size.AuditFailed
+		measured[m.Name] = thousandths(m.Ratio)
 	}
 	command := fmt.Sprintf("galla bench grow --to %d", opts.To)
 	if opts.InProcess {
 		command += " --in-process"
 	}
 	return a.benchResult(proof.Result{
-		Campaign: "grow", Engine: r.Engine, Unit: "transactions", Count: opts.To, Violations: violations, Measured: measured, Missed: r.Missed() - violations, Command: command,
+		Campaign: "grow", Engine: r.Engine, Unit: "transactions", Count: opts.To, Violations: r.AuditFailed(), Measured: measured, Missed: r.Missed(), Command: command,
 	}, began)
 }
+
+// thousandths are what a result file has of a measurement.
+func thousandths(value float64) int64 { return int64(math.Round(value * 1000)) }
 
 // benchResult completes the line of a measurement.
 func (a *app) benchResult(r proof.Result, began time.Time) proof.Result {

@@ -63,25 +63,15 @@ the code of Galla, whether every transfer was credited just once.`
 }
 
 func (a *app) instancesResult(r *bench.InstancesReport, began time.Time) proof.Result {
-	measured := map[string]float64{}
+	measured := map[string]int64{}
 	for _, n := range r.Instances {
-		measured[strconv.Itoa(n.Count)+" instances"] = n.Ratio
+		measured[strconv.Itoa(n.Count)+" instances"] = thousandths(n.Ratio)
 	}
 	return a.benchResult(proof.Result{
 		Campaign: "instances", Engine: r.Engine, Unit: "deposits", Count: r.Once.Credited,
-		Hits: map[string]int64{"races": r.Once.Raced, "answered": r.Once.Answered}, Violations: r.Once.Wrong(), Measured: measured, Missed: missed(r.Goals),
+		Hits: map[string]int64{"races": r.Once.Raced, "answered": r.Once.Answered}, Violations: r.Once.Wrong(), Measured: measured, Missed: bench.Missed(r.Goals),
 		Command: "galla bench instances --database postgres://…",
 	}, began)
-}
-
-// missed is how many goals weren't met.
-func missed(goals []bench.Goal) (count int64) {
-	for _, g := range goals {
-		if !g.Met {
-			count++
-		}
-	}
-	return count
 }
 
 func writeInstances(w io.Writer, r *bench.InstancesReport) {
@@ -157,9 +147,9 @@ func (a *app) fsyncResult(r *bench.FsyncReport, began time.Time) proof.Result {
 	result := proof.Result{Campaign: "fsync", Engine: r.Engine, Unit: "turns", NotRun: r.NotRun, Command: "galla bench fsync"}
 	if r.NotRun == "" {
 		result.Count = int64(3 * r.Rounds)
-		result.Measured = map[string]float64{"delayed beside not delayed": r.Ratio, "per second without strace": math.Round(r.PerSecond),
-			"per second under strace": math.Round(r.TracedPerSecond), "per second delayed": math.Round(r.DelayedPerSecond)}
-		result.Missed = missed(r.Goals)
+		result.Measured = map[string]int64{"delayed beside not delayed": thousandths(r.Ratio), "per second without strace": thousandths(math.Round(r.PerSecond)),
+			"per second under strace": thousandths(math.Round(r.TracedPerSecond)), "per second delayed": thousandths(math.Round(r.DelayedPerSecond))}
+		result.Missed = bench.Missed(r.Goals)
 	}
 	return a.benchResult(result, began)
 }

@@ -78,18 +78,29 @@ type GrowReport struct {
 	Plans     []QueryPlan `json:"plans"` // at the last size
 }
 
-// Missed is how many goals, scans and failures of the audit speak against the database.
-func (r *GrowReport) Missed() (count int64) {
-	for _, g := range r.Goals {
-		if !g.Met {
+// Missed is how many goals and scans speak against the database.
+func (r *GrowReport) Missed() int64 {
+	count := Missed(r.Goals)
+	for _, p := range r.Plans {
+		if p.Scan != "" {
 			count++
 		}
 	}
+	return count
+}
+
+// AuditFailed is how many failures audits found, at all sizes.
+func (r *GrowReport) AuditFailed() (count int64) {
 	for _, s := range r.Sizes {
 		count += s.AuditFailed
 	}
-	for _, p := range r.Plans {
-		if p.Scan != "" {
+	return count
+}
+
+// Missed is how many goals weren't met.
+func Missed(goals []Goal) (count int64) {
+	for _, g := range goals {
+		if !g.Met {
 			count++
 		}
 	}

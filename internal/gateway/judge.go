@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/galla-gateway/galla/internal/oracle"
@@ -42,7 +40,7 @@ func Audit(ctx context.Context, s *store.Store, opts oracle.Options) (report ora
 }
 
 // NewJudgeLease names one who wants to judge for all instances.
-func NewJudgeLease() int64 { return 1 + rand.Int64N(math.MaxInt64) }
+func NewJudgeLease() int64 { return newLease() }
 
 // TakeJudging tells whether it is this lease's turn to look at the books for all instances, and holds it for so long from now:
 // the first who asks has it until it isn't asked for again in time. A SQLite database has one server, whose turn it always is.

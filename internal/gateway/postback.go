@@ -116,7 +116,10 @@ type LaneLease struct {
 }
 
 // NewLaneLease makes a lease that nobody had.
-func NewLaneLease(e Endpoint) LaneLease { return LaneLease{e, 1 + rand.Int64N(math.MaxInt64)} }
+func NewLaneLease(e Endpoint) LaneLease { return LaneLease{e, newLease()} }
+
+// newLease is a number that no other holder of a lease has.
+func newLease() int64 { return 1 + rand.Int64N(math.MaxInt64) }
 
 // LeasedLane is a lane whose postbacks the caller alone may send, until Until by the caller's clock.
 type LeasedLane struct {

@@ -21,20 +21,19 @@ const (
 type Recent struct {
 	o      *Oracle
 	begun  bool
-	marks  []int64         // of each pass
-	feeds  map[int64]int64 // position of each merchant
-	behind bool            // the last look didn't reach all that was there
-	seen   []place         // where those begin that Follow noted, the oldest first
+	place          // where the next look begins
+	behind bool    // the last look didn't reach all that was there
+	seen   []place // what Follow noted, the oldest first
 }
 
-// place is where a look begins.
+// place is how far a look came.
 type place struct {
-	marks []int64
-	feeds map[int64]int64
+	marks []int64         // the highest id of each pass
+	feeds map[int64]int64 // position of each merchant
 }
 
 // Recent begins with what is there now and a little of what was before.
-func (o *Oracle) Recent() *Recent { return &Recent{o: o, feeds: map[int64]int64{}} }
+func (o *Oracle) Recent() *Recent { return &Recent{o: o, place: place{feeds: map[int64]int64{}}} }
 
 // Behind tells that the last look left some for the next.
 func (r *Recent) Behind() bool { return r.behind }
@@ -42,23 +41,22 @@ func (r *Recent) Behind() bool { return r.behind }
 // Follow is called in place of Look while another instance looks. Should that one be gone, the next Look begins with what was new
 // as many calls ago, or at the first one.
 func (r *Recent) Follow(ctx context.Context, calls int) error {
-	marks, err := r.o.highest(ctx)
+	here := place{feeds: map[int64]int64{}}
+	var err error
+	if here.marks, err = r.o.highest(ctx); err == nil {
+		err = r.o.read(ctx, lastPositions, func(rows *sql.Rows) error {
+			var merchant, last int64
+			err := rows.Scan(&merchant, &last)
+			here.feeds[merchant] = last
+			return err
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("oracle: follow what is new: %w", err)
 	}
-	feeds := map[int64]int64{}
-	err = r.o.read(ctx, lastPositions, func(rows *sql.Rows) error {
-		var merchant, last int64
-		err := rows.Scan(&merchant, &last)
-		feeds[merchant] = last
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("oracle: follow what is new: %w", err)
-	}
-	r.seen = append(r.seen, place{marks, feeds})
+	r.seen = append(r.seen, here)
 	r.seen = r.seen[max(0, len(r.seen)-1-calls):]
-	r.begun, r.behind, r.marks, r.feeds = true, false, r.seen[0].marks, r.seen[0].feeds
+	r.begun, r.behind, r.place = true, false, r.seen[0]
 	return nil
 }
 
@@ -90,7 +88,7 @@ func (r *Recent) look(ctx context.Context) (next Recent, found []finding, err er
 	if err != nil {
 		return *r, nil, err
 	}
-	next = Recent{o: r.o, begun: true, marks: slices.Clone(r.marks), feeds: maps.Clone(r.feeds)}
+	next = Recent{o: r.o, begun: true, place: place{slices.Clone(r.marks), maps.Clone(r.feeds)}}
 	if !r.begun {
 		next.marks = slices.Clone(last)
 		for i := range next.marks {

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -87,9 +86,14 @@ func rows(results []Result) []*row {
 func measured(r Result) string {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(r.Measured)) {
-		list = append(list, name+" "+strconv.FormatFloat(r.Measured[name], 'f', -1, 64))
+		list = append(list, name+" "+thousandths(r.Measured[name]))
 	}
 	return fmt.Sprintf("Measured on %s, %s: %s.", cmp.Or(r.Engine, "–"), r.Commit, strings.Join(list, ", "))
+}
+
+// thousandths writes 1083 as 1.083, and 900 as 0.9.
+func thousandths(n int64) string {
+	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%d.%03d", n/1000, n%1000), "0"), ".")
 }
 
 // introduction is what the page says before the figures.

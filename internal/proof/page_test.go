@@ -53,8 +53,8 @@ func TestPage(t *testing.T) {
 		{Campaign: "simulate", Engine: "sqlite", Unit: "seeds", Count: 1_200_000, Hits: map[string]int64{"crash": 7}, Milliseconds: 61_000, Commit: "abc", Date: "2026-01-02", Command: "galla simulate --count 1200000"},
 		{Campaign: "simulate", Engine: "sqlite", Unit: "seeds", Count: 5, Hits: map[string]int64{"crash": 1}, Violations: 2, Commit: "abc", Date: "2026-01-03", Command: "galla simulate --count 5"},
 		{Campaign: "torture control", Engine: "sqlite", Unit: "power losses", Count: 9, Violations: 3, Expected: true, Commit: "abc", Date: "2026-01-02", Command: "galla torture"},
-		{Campaign: "grow", Engine: "sqlite", Unit: "transactions", Count: 10, Measured: map[string]float64{"balance": 1.083, "bytes": 1775}, Missed: 2, Commit: "abc", Date: "2026-01-02", Command: "galla bench grow"},
-		{Campaign: "grow", Engine: "sqlite", Unit: "transactions", Count: 10, Measured: map[string]float64{"balance": 0.9}, Commit: "def", Date: "2026-01-02", Command: "galla bench grow"},
+		{Campaign: "grow", Engine: "sqlite", Unit: "transactions", Count: 10, Measured: map[string]int64{"balance": 1083, "bytes": 1775_000}, Missed: 2, Commit: "abc", Date: "2026-01-02", Command: "galla bench grow"},
+		{Campaign: "grow", Engine: "sqlite", Unit: "transactions", Count: 10, Measured: map[string]int64{"balance": 900}, Commit: "def", Date: "2026-01-02", Command: "galla bench grow"},
 		{Campaign: "torture cut", Engine: "postgres", Unit: "cuts", NotRun: "no namespaces", Commit: "abc", Date: "2026-01-02", Command: "galla torture"},
 	})
 	if err != nil {

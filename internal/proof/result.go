@@ -19,9 +19,10 @@ type Result struct {
 	// Hits is how often each fault really took place, by its name.
 	Hits       map[string]int64 `json:"hits,omitempty"`
 	Violations int64            `json:"violations"`
-	// Measured is what a measurement gave, by its name, and Missed how many of its goals that doesn't meet. No money depends on these.
-	Measured map[string]float64 `json:"measured,omitempty"`
-	Missed   int64              `json:"missed,omitempty"`
+	// Measured is what a measurement gave, in thousandths, by its name, and Missed how many of its goals that doesn't meet. No money
+	// depends on these.
+	Measured map[string]int64 `json:"measured,omitempty"`
+	Missed   int64            `json:"missed,omitempty"`
 	// Expected: this run had to find violations (a control, a mutant). It failed if Violations is 0.
 	Expected bool `json:"expected,omitempty"`
 	// NotRun says what the machine lacked; Count is 0 then.
