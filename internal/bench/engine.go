@@ -61,7 +61,7 @@ func openEngine(ctx context.Context, database, folder string, urls []string, onP
 	return e, nil
 }
 
-// startEngine starts a gateway over an installation, which it makes when it isn't there.
+// startEngine starts a gateway as a server has it over an installation, which it makes when it isn't there.
 func startEngine(ctx context.Context, database, keyFile string, opts gateway.Options) (*engine, error) {
 	keys, err := keyring.Load(keyFile)
 	if err != nil {
@@ -71,6 +71,7 @@ func startEngine(ctx context.Context, database, keyFile string, opts gateway.Opt
 	if err != nil {
 		return nil, err
 	}
+	opts.CommitDelay = gateway.CommitDelay
 	g, err := gateway.Open(ctx, s, keys, opts)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

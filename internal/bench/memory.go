@@ -48,20 +48,13 @@ func watchMemory(ctx context.Context, highest *int64) {
 	}
 }
 
-// pageCacheBytes is how much of the resident memory SQLite's writing connection may hold as pages: its cache size, or
+// pageCacheBytes is how much of the resident memory SQLite's writing connection may hold as pages: its cache's size, or
 // the database's when that is smaller. 0 on PostgreSQL.
 func pageCacheBytes(ctx context.Context, s *store.Store) (int64, error) {
 	if s.Engine() != store.SQLite {
 		return 0, nil
 	}
-	var cache, pages, size int64
-	for pragma, value := range map[string]*int64{"cache_size": &cache, "page_count": &pages, "page_size": &size} {
-		if err := s.ReadPool().QueryRowContext(ctx, "PRAGMA "+pragma).Scan(value); err != nil {
-			return 0, err
-		}
-	}
-	if cache < 0 {
-		return min(-cache<<10, pages*size), nil
-	}
-	return min(cache, pages) * size, nil
+	var size int64
+	err := s.ReadPool().QueryRowContext(ctx, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").Scan(&size)
+	return min(s.PageCache(), size), err
 }

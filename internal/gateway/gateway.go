@@ -54,6 +54,8 @@ type Options struct {
 	OnPostback func([]Postback)
 	// Sleep waits before a transaction is run again. nil: time.Sleep.
 	Sleep func(time.Duration)
+	// CommitDelay is how long a batch may wait for company, CommitDelay for a server. 0: it never does.
+	CommitDelay time.Duration
 	// LeaseNow is the clock of leases. nil: the database's on PostgreSQL, Now on SQLite.
 	LeaseNow func() time.Time
 }
@@ -95,7 +97,7 @@ func Open(ctx context.Context, s *store.Store, keys *keyring.Keyring, opts Optio
 	if opts.Sleep == nil {
 		opts.Sleep = time.Sleep
 	}
-	g := &Gateway{store: s, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue(), budget: newBudget(), offers: newOffers()}
+	g := &Gateway{store: s, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue(opts.CommitDelay), budget: newBudget(), offers: newOffers()}
 	g.keyring.Store(keys)
 	if err := g.checkInstallation(ctx); err != nil {
 		return nil, err

@@ -35,10 +35,12 @@ type queue struct {
 	taken  int // items of batches that were not yet given back
 	slow   int // batches of these that run for longer than slowBatch
 	closed bool
+	delay  commitDelay
 }
 
-func newQueue() *queue {
-	q := &queue{}
+// newQueue makes a queue whose lone batches may wait so long for company; 0: they don't.
+func newQueue(delay time.Duration) *queue {
+	q := &queue{delay: commitDelay{limit: delay}}
 	q.filled = sync.NewCond(&q.mu)
 	return q
 }
@@ -60,6 +62,9 @@ func (q *queue) put(items []*item) error {
 		return ErrBusy
 	}
 	q.items = append(q.items, items...)
+	if q.delay.on && len(q.items) >= delayedBatch {
+		q.delay.gain()
+	}
 	if q.ready() {
 		q.filled.Signal()
 	}
@@ -77,7 +82,7 @@ type flight struct {
 }
 
 // take waits until a batch may start and returns it with up to MaxBatch items; nil only when the queue is closed and empty. A
-// lone batch starts with whatever is there. One beside another starts when as many wait as that one has: a batch costs
+// lone batch starts with whatever is there, except for what commitDelay says. One beside another starts when as many wait as that one has: a batch costs
 // much the same however few share it, and two of a size keep each other's waiting for the database filled. Each batch
 // must be given back with done.
 func (q *queue) take() *flight {
@@ -106,8 +111,10 @@ func (q *queue) ready() bool {
 	switch {
 	case len(q.items) == 0:
 		return false
-	case q.taken == 0, q.closed:
+	case q.closed:
 		return true
+	case q.taken == 0:
+		return !q.delay.on
 	}
 	return q.slow > 0 || len(q.items) >= max(minBeside, min(q.taken, MaxBatch))
 }
@@ -132,9 +139,25 @@ func (q *queue) done(batch *flight) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.taken -= len(batch.items)
+	if q.taken == 0 && len(q.items) < delayedBatch {
+		q.delay.begin(len(batch.items), q.undelay)
+	}
 	if batch.items = nil; batch.slow {
 		q.slow--
 	}
+	if q.ready() {
+		q.filled.Signal()
+	}
+}
+
+// undelay ends a delay that ran out.
+func (q *queue) undelay() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.delay.on {
+		return // it ended meanwhile
+	}
+	q.delay.loss(len(q.items))
 	if q.ready() {
 		q.filled.Signal()
 	}
@@ -169,8 +192,7 @@ func (g *Gateway) submit(_ context.Context, items []*item) error {
 	return nil
 }
 
-// writeBatches is one writer: it takes what queued up while the last commit ran. No timer: a lone request is a batch
-// of one.
+// writeBatches is one writer: it takes what queued up while the last commit ran.
 func (g *Gateway) writeBatches() {
 	defer g.writers.Done()
 	for {

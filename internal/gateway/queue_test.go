@@ -31,7 +31,7 @@ func put(t *testing.T, q *queue, n int) {
 // A batch starts beside another when as many wait as that one has, or when that one takes its time.
 func TestBatchesSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newQueue(0)
 		put(t, q, 20)
 		first := q.take()
 		second := q.taker()
@@ -74,7 +74,7 @@ func TestBatchesSideBySide(t *testing.T) {
 // A closed queue gives out what it has and wakes everybody who waits.
 func TestClosedQueueDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newQueue(0)
 		put(t, q, MaxBatch+50)
 		first := q.take()
 		second := q.taker()

@@ -73,6 +73,7 @@ func Start(ctx context.Context, c Config) (*Instance, error) {
 	var delivery atomic.Pointer[lane.Lane]
 	g, err := gateway.Open(ctx, c.Store, c.Keys, gateway.Options{
 		Now: c.Now, Logger: c.Logger, Simulated: c.Simulated, OnFatal: c.OnFatal, LoadKeys: c.LoadKeys,
+		CommitDelay: gateway.CommitDelay,
 		OnPostback: func(list []gateway.Postback) {
 			if l := delivery.Load(); l != nil {
 				if l.Offer(list); list == nil {

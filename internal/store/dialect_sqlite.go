@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -23,11 +24,11 @@ const (
 	sqliteBusy = "10000"
 	// sqliteReaders is the read-only pool: more readers than cores only fight for the page cache.
 	sqliteReaders = 4
-	// sqliteCache is the page cache of the writing connection, in KiB (a negative cache_size).
-	sqliteCache = "-32768"
+	// sqliteCache is the page cache of the writing connection.
+	sqliteCache = 32 << 20
 	// sqliteReaderCache is that of each reading one. It is thrown away whenever something was written since, page by
 	// page, so a large one costs more than it saves.
-	sqliteReaderCache = "-2048"
+	sqliteReaderCache = 2 << 20
 )
 
 func init() {
@@ -122,7 +123,7 @@ func openSQLiteDB(path, synchronous, autoCheckpoint string, readOnly bool) (*sql
 	// Busy timeout first: the pragmas behind it may already have to wait.
 	q := url.Values{"_pragma": {
 		"busy_timeout(" + sqliteBusy + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
-		"foreign_keys(1)", "cache_size(" + cache + ")", "wal_autocheckpoint(" + autoCheckpoint + ")",
+		"foreign_keys(1)", "cache_size(" + strconv.Itoa(-cache>>10) + ")", "wal_autocheckpoint(" + autoCheckpoint + ")",
 	}}
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")

@@ -168,6 +168,14 @@ func (s *Store) Apart() (*sql.DB, error) {
 // and tests. The product never writes through it.
 func (s *Store) Raw() *sql.DB { return s.write }
 
+// PageCache is how many bytes of pages the writing connection keeps at most. 0 on PostgreSQL, which keeps its own.
+func (s *Store) PageCache() int64 {
+	if s.engine == SQLite {
+		return sqliteCache
+	}
+	return 0
+}
+
 // Rewrite translates one statement of queries/*.sql to this engine's words; for the same outside uses as Raw.
 func (s *Store) Rewrite(query string) string {
 	if s.engine == SQLite {
