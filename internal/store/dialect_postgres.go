@@ -74,8 +74,14 @@ func syncCommits(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// InUse reports whether another Galla is connected to a PostgreSQL database now. A restore must not run beside a server:
-// that one has ids in reserve that the restore brings back. On SQLite the lock file says it (Options.Exclusive).
+// Sessions of a Galla that has just ended are still seen for a moment: so many looks, so far apart, tell them from others.
+const (
+	inUseLooks = 40
+	inUseEvery = 50 * time.Millisecond
+)
+
+// InUse reports whether another Galla is connected to a PostgreSQL database now, and stays. A restore must not run beside
+// a server: that one has ids in reserve that the restore brings back. On SQLite the lock file says it (Options.Exclusive).
 func InUse(ctx context.Context, database string) (bool, error) {
 	engine, dsn, err := Parse(database)
 	if err != nil || engine != Postgres {
@@ -90,10 +96,15 @@ func InUse(ctx context.Context, database string) (bool, error) {
 		return false, classify(err, false)
 	}
 	defer conn.Close(ctx)
-	var others int
-	err = conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "+
-		"AND application_name = current_setting('application_name')").Scan(&others)
-	return others > 0, classify(err, false)
+	for look := 1; ; look++ {
+		var used bool
+		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "+
+			"AND application_name = current_setting('application_name'))").Scan(&used)
+		if err != nil || !used || look == inUseLooks {
+			return used && err == nil, classify(err, false)
+		}
+		time.Sleep(inUseEvery)
+	}
 }
 
 // A machine that is gone refuses nothing: without these a connection to it would be waited on for a quarter of an hour.

@@ -70,6 +70,29 @@ func TestPostgresWritersDontWaitForEver(t *testing.T) {
 	}
 }
 
+// A server that runs is in the way of a restore; one that ends meanwhile isn't, though its sessions are seen for a moment.
+func TestInUse(t *testing.T) {
+	database := testkit.Postgres(t)
+	s := open(t, database)
+	if used, err := store.InUse(t.Context(), database); !used || err != nil {
+		t.Fatalf("beside an open store: in use %t, %v", used, err)
+	}
+	asked := make(chan error, 1)
+	go func() {
+		used, err := store.InUse(t.Context(), database)
+		if used {
+			err = errors.New("in use")
+		}
+		asked <- err
+	}()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-asked; err != nil {
+		t.Errorf("beside a store that closed meanwhile: %v", err)
+	}
+}
+
 func databaseName(t *testing.T, s *store.Store) string {
 	t.Helper()
 	var name string
