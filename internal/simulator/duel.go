@@ -55,6 +55,9 @@ const (
 // duel runs two calls at once on two instances. Between any two operations on the database the seed draws whose is next.
 func (w *world) duel(ctx context.Context, calls [2]call) error {
 	w.hit(interleaving)
+	for n, i := range w.instances {
+		w.say("%s beside the other: %s", i.name, calls[n].what)
+	}
 	var players [2]*player
 	for n, i := range w.instances {
 		p := newPlayer()

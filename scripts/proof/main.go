@@ -145,6 +145,12 @@ func runAll(ctx context.Context, o options, s size) (err error) {
 	if err := execute(ctx, os.Stdout, "go", "build", "-buildvcs=auto", "-o", "bin/galla", "./cmd/galla"); err != nil {
 		return err
 	}
+	// A test runs in its package's folder.
+	result, err := filepath.Abs(o.result)
+	if err != nil {
+		return err
+	}
+	o.result = result
 	server, err := cluster.Start(ctx, cluster.Options{})
 	if err != nil {
 		return err
