@@ -44,6 +44,7 @@ type row struct {
 	failed   int
 	commands []string
 	measured []string // a line for each run
+	notes    []string
 }
 
 type rowKey struct{ campaign, engine, commit, notRun string }
@@ -75,6 +76,9 @@ func rows(results []Result) []*row {
 		if len(r.Measured) > 0 {
 			sum.measured = append(sum.measured, measured(r))
 		}
+		if r.Note != "" {
+			sum.notes = append(sum.notes, r.Note)
+		}
 		if !slices.Contains(sum.commands, r.Command) {
 			sum.commands = append(sum.commands, r.Command)
 		}
@@ -105,7 +109,7 @@ What was done to Galla to make it lose money, and what came of it. This page is 
 
 A campaign passes when nothing was violated. Controls and mutants are the other way round: Galla is broken on purpose, and what is
 meant to find that must find it. A measurement may miss goals: that is told beside it, and no money depends on it. Its ratios are
-to the small database, the one instance or the fast disk beside which it ran.
+to the small database, the one instance or the fast disk beside which it ran. What a failed run came to is told with its campaign.
 
 `
 
@@ -172,7 +176,7 @@ func writeTotals(b *strings.Builder, campaign string, list []*row) {
 func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 	fmt.Fprintf(b, "\n## %s\n\n| engine | commit | date | runs | count | violations | time |\n|---|---|---|---:|---:|---:|---:|\n", strings.ToUpper(campaign[:1])+campaign[1:])
 	hits := map[string]int64{}
-	var commands, missing, figures []string
+	var commands, missing, figures, notes []string
 	for _, r := range list {
 		if r.Campaign != campaign {
 			continue
@@ -194,6 +198,9 @@ func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 			hits[name] += n
 		}
 		figures = append(figures, r.measured...)
+		for _, note := range r.notes {
+			notes = append(notes, fmt.Sprintf("What failed on %s, %s: %s", cmp.Or(r.Engine, "–"), r.Commit, note))
+		}
 		commands = append(commands, r.commands[len(r.commands)-1])
 	}
 	for _, m := range missing {
@@ -209,7 +216,7 @@ func writeCampaign(b *strings.Builder, campaign string, list []*row) {
 		}
 		b.WriteString(".\n")
 	}
-	for _, line := range figures {
+	for _, line := range slices.Concat(notes, figures) {
 		fmt.Fprintf(b, "\n%s\n", line)
 	}
 	slices.Sort(commands)

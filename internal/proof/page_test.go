@@ -51,7 +51,7 @@ func TestPage(t *testing.T) {
 	var b strings.Builder
 	err := Page(&b, []Result{
 		{Campaign: "simulate", Engine: "sqlite", Unit: "seeds", Count: 1_200_000, Hits: map[string]int64{"crash": 7}, Milliseconds: 61_000, Commit: "abc", Date: "2026-01-02", Command: "galla simulate --count 1200000"},
-		{Campaign: "simulate", Engine: "sqlite", Unit: "seeds", Count: 5, Hits: map[string]int64{"crash": 1}, Violations: 2, Commit: "abc", Date: "2026-01-03", Command: "galla simulate --count 5"},
+		{Campaign: "simulate", Engine: "sqlite", Unit: "seeds", Count: 5, Hits: map[string]int64{"crash": 1}, Violations: 2, Note: "two lost, mended.", Commit: "abc", Date: "2026-01-03", Command: "galla simulate --count 5"},
 		{Campaign: "torture control", Engine: "sqlite", Unit: "power losses", Count: 9, Violations: 3, Expected: true, Commit: "abc", Date: "2026-01-02", Command: "galla torture"},
 		{Campaign: "grow", Engine: "sqlite", Unit: "transactions", Count: 10, Measured: map[string]int64{"balance": 1083, "bytes": 1775_000}, Missed: 2, Commit: "abc", Date: "2026-01-02", Command: "galla bench grow"},
 		{Campaign: "grow", Engine: "sqlite", Unit: "transactions", Count: 10, Measured: map[string]int64{"balance": 900}, Commit: "def", Date: "2026-01-02", Command: "galla bench grow"},
@@ -66,6 +66,7 @@ func TestPage(t *testing.T) {
 		"| torture cut | postgres | 0 cuts | 0 | not run |",
 		"| sqlite | abc | 2026-01-03 | 2 | 1,200,005 seeds | 2 | 1m1s |",
 		"| grow | sqlite | 20 transactions | 0 | yes; goals missed: 2 |", "| 10 transactions | 0; goals missed: 2 |",
+		"\nWhat failed on sqlite, abc: two lost, mended.\n",
 		"\nMeasured on sqlite, abc: balance 1.083, bytes 1775.\n", "\nMeasured on sqlite, def: balance 0.9.\n",
 		"crash 8.", "3 (had to be found)", "Not run on postgres (2026-01-02): no namespaces.", "    galla simulate --count 5\n",
 	} {

@@ -27,6 +27,8 @@ type Result struct {
 	Expected bool `json:"expected,omitempty"`
 	// NotRun says what the machine lacked; Count is 0 then.
 	NotRun string `json:"not_run,omitempty"`
+	// Note is added by hand where a run failed: what it came to.
+	Note string `json:"note,omitempty"`
 	// Milliseconds is how long it took, Commit the short hash of the code, Date the day it began (2006-01-02), Command how to repeat it.
 	Milliseconds int64  `json:"milliseconds"`
 	Commit       string `json:"commit"`
