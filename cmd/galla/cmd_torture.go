@@ -129,7 +129,7 @@ func tortureCommand(own *pflag.FlagSet) string {
 
 func (a *app) tortureHere(c *cobra.Command, f *tortureFlags) (err error) {
 	opts := f.opts
-	opts.Now, opts.Commit, opts.Command = a.now, buildVersion().Commit, tortureCommand(c.LocalNonPersistentFlags())
+	opts.Now, opts.Commit, opts.Command = a.now, shortCommit(), tortureCommand(c.LocalNonPersistentFlags())
 	if opts.Seed == 0 {
 		opts.Seed = uint64(a.now().UnixNano())
 	}
