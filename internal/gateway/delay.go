@@ -3,7 +3,7 @@ package gateway
 import "time"
 
 const (
-	// CommitDelay is how long a batch of a busy server waits at most for company.
+	// CommitDelay is how long a batch of a busy server on SQLite waits at most for company.
 	CommitDelay = 600 * time.Microsecond
 	// delayedBatch is how many requests no longer wait for more.
 	delayedBatch = 6

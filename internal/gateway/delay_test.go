@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/galla-gateway/galla/internal/store"
 )
 
 // round gives n requests to an idle queue, waits for the batch and gives it back: how long it was delayed.
@@ -116,6 +118,21 @@ func TestVainDelaysPause(t *testing.T) {
 		began := time.Now()
 		if q.done(<-next); time.Since(began) != 0 {
 			t.Errorf("a closed queue waited %v", time.Since(began))
+		}
+	})
+}
+
+// Only SQLite, where each batch waits for the one before it, is given the delay that the options ask for.
+func TestDelayIsOfSQLite(t *testing.T) {
+	eachWorld(t, func(w *world) {
+		want := map[store.Engine]time.Duration{store.SQLite: CommitDelay}[w.g.store.Engine()]
+		g, end := w.open(Options{Now: w.clock.Now, CommitDelay: CommitDelay})
+		defer end()
+		if got := g.queue.delay.limit; got != want {
+			w.t.Errorf("%v on %v, want %v", got, w.g.store.Engine(), want)
+		}
+		if got := w.g.queue.delay.limit; got != 0 {
+			w.t.Errorf("%v though nobody asked for a delay", got)
 		}
 	})
 }

@@ -54,7 +54,7 @@ type Options struct {
 	OnPostback func([]Postback)
 	// Sleep waits before a transaction is run again. nil: time.Sleep.
 	Sleep func(time.Duration)
-	// CommitDelay is how long a batch may wait for company, CommitDelay for a server. 0: it never does.
+	// CommitDelay is how long a batch of SQLite may wait for company, CommitDelay for a server. 0: it never does.
 	CommitDelay time.Duration
 	// LeaseNow is the clock of leases. nil: the database's on PostgreSQL, Now on SQLite.
 	LeaseNow func() time.Time
@@ -96,6 +96,9 @@ func Open(ctx context.Context, s *store.Store, keys *keyring.Keyring, opts Optio
 	}
 	if opts.Sleep == nil {
 		opts.Sleep = time.Sleep
+	}
+	if s.Engine() != store.SQLite {
+		opts.CommitDelay = 0 // another batch starts beside this one, on another core: nobody waits for its fixed part
 	}
 	g := &Gateway{store: s, opts: opts, log: opts.Logger, ids: newIDBlocks(s), queue: newQueue(opts.CommitDelay), budget: newBudget(), offers: newOffers()}
 	g.keyring.Store(keys)
