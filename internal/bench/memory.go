@@ -51,10 +51,11 @@ func watchMemory(ctx context.Context, highest *int64) {
 // pageCacheBytes is how much of the resident memory SQLite's writing connection may hold as pages: its cache's size, or
 // the database's when that is smaller. 0 on PostgreSQL.
 func pageCacheBytes(ctx context.Context, s *store.Store) (int64, error) {
-	if s.Engine() != store.SQLite {
+	cache := s.PageCache()
+	if cache == 0 {
 		return 0, nil
 	}
 	var size int64
 	err := s.ReadPool().QueryRowContext(ctx, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").Scan(&size)
-	return min(s.PageCache(), size), err
+	return min(cache, size), err
 }

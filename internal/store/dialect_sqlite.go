@@ -24,7 +24,7 @@ const (
 	sqliteBusy = "10000"
 	// sqliteReaders is the read-only pool: more readers than cores only fight for the page cache.
 	sqliteReaders = 4
-	// sqliteCache is the page cache of the writing connection.
+	// sqliteCache is the page cache of the writing connection, in bytes.
 	sqliteCache = 32 << 20
 	// sqliteReaderCache is that of each reading one. It is thrown away whenever something was written since, page by
 	// page, so a large one costs more than it saves.
