@@ -51,7 +51,9 @@ func (p *growPlan) left(opts GrowOptions, size int64, filled float64, rounds int
 }
 
 // turnLength is how long a round takes with its preparation, as a guess.
-func turnLength(opts GrowOptions) time.Duration { return 2 * (opts.Slice*2 + 2*time.Second) }
+func turnLength(opts GrowOptions) time.Duration {
+	return 2 * (opts.Slice*2 + time.Second + time.Duration(len(probes))*readFor)
+}
 
 func (p *growPlan) tell(name string, left time.Duration) {
 	if p.progress == nil {
