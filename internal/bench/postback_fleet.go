@@ -134,18 +134,29 @@ func (d *deliveries) turnBeside(ctx context.Context, sick bool) (p99 float64, er
 	if err = errors.Join(err, <-acted); err != nil || !sick {
 		return p99, err
 	}
+	// On a busy machine those who came to life last may not have been sent anything yet.
+	counters, all := d.lane.Load().Counters(), int64(len(d.sick.slugs))
+	reached := func() int64 { return counters.Failed.Load() - failed + counters.Open.Load() }
+	if !within(ctx, fleetQuiet, func() bool { return reached() >= all }) {
+		return 0, fmt.Errorf("only %d requests were made to a fleet of %d", reached(), all)
+	}
 	if err := d.forSick(ctx, 0, pause); err != nil {
 		return 0, err
 	}
-	for start := time.Now(); d.lane.Load().Counters().Open.Load() > 0; time.Sleep(10 * time.Millisecond) {
-		if time.Since(start) > fleetQuiet || ctx.Err() != nil {
-			return 0, errors.New("the fleet doesn't fall silent")
-		}
-	}
-	if reached := d.lane.Load().Counters().Failed.Load() - failed; reached < int64(len(d.sick.slugs)) {
-		return 0, fmt.Errorf("only %d requests were made to a fleet of %d", reached, len(d.sick.slugs))
+	if !within(ctx, fleetQuiet, func() bool { return counters.Open.Load() == 0 }) {
+		return 0, errors.New("the fleet doesn't fall silent")
 	}
 	return p99, nil
+}
+
+// within waits until something holds, at most so long.
+func within(ctx context.Context, limit time.Duration, holds func() bool) bool {
+	for start := time.Now(); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(start) > limit || ctx.Err() != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // forSick does something for each sick merchant, evenly spread over the time.
