@@ -80,6 +80,7 @@ func (w *world) endByPeople(i *instance) error {
 			return nil
 		}
 		w.reached["withdrawal ended by people"]++
+		w.clock.advance(endStep) // whoever sent the last postback may keep the lane for a while
 		if _, err := w.oneRound(context.Background(), i); err != nil {
 			return err
 		}
