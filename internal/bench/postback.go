@@ -308,11 +308,8 @@ func (d *deliveries) drain(ctx context.Context, count int64, last bool) (*measur
 func (d *deliveries) delivered(ctx context.Context, before, count int64) (*measure, error) {
 	cpu, start := cpuTime(), time.Now()
 	delivered := func() int64 { return d.lane.Load().Counters().Delivered.Load() - before }
-	for delivered() < count {
-		if time.Since(start) > drainLimit || ctx.Err() != nil {
-			return nil, fmt.Errorf("%d of %d postbacks were delivered", delivered(), count)
-		}
-		time.Sleep(time.Millisecond)
+	if !within(ctx, drainLimit, func() bool { return delivered() >= count }) {
+		return nil, fmt.Errorf("%d of %d postbacks were delivered", delivered(), count)
 	}
 	return &measure{done: count, elapsed: time.Since(start), cpu: cpuTime() - cpu}, nil
 }

@@ -151,7 +151,7 @@ func (d *deliveries) turnBeside(ctx context.Context, sick bool) (p99 float64, er
 
 // within waits until something holds, at most so long.
 func within(ctx context.Context, limit time.Duration, holds func() bool) bool {
-	for start := time.Now(); !holds(); time.Sleep(10 * time.Millisecond) {
+	for start := time.Now(); !holds(); time.Sleep(time.Millisecond) {
 		if time.Since(start) > limit || ctx.Err() != nil {
 			return false
 		}
