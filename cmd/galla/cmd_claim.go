@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/galla-gateway/galla/internal/deposit"
+	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/postback"
 	"github.com/galla-gateway/galla/internal/store"
 )
@@ -232,9 +233,14 @@ func (a *app) showClaim(ctx context.Context, s *store.Store, id int64) error {
 		return notFound(err, "claim", id)
 	}
 	doc := claimShown{claimDoc: claimDocOf(store.ListClaimsRow(row)), History: []claimDoc{}, Others: []claimDoc{}, Evidence: []evidenceDoc{}}
-	if doc.Transitions, err = transitions(ctx, q, "claim", id); err != nil {
+	moves, err := q.ListTransitions(ctx, store.ListTransitionsParams{Kind: "claim", SubjectID: id})
+	if err != nil {
 		return err
 	}
+	for i := range moves {
+		moves[i].Facts = gateway.ReadFacts(moves[i].Facts, row.Amount)
+	}
+	doc.Transitions = transitionDocs(moves)
 	if err := doc.related(ctx, q, row); err != nil {
 		return err
 	}
@@ -316,8 +322,7 @@ func (doc *claimShown) credit(ctx context.Context, q *store.Queries) error {
 	return err
 }
 
-func transitions(ctx context.Context, q *store.Queries, kind string, subject int64) ([]transitionDoc, error) {
-	rows, err := q.ListTransitions(ctx, store.ListTransitionsParams{Kind: kind, SubjectID: subject})
+func transitionDocs(rows []store.Transition) []transitionDoc {
 	docs := make([]transitionDoc, len(rows))
 	for i, row := range rows {
 		docs[i] = transitionDoc{From: row.FromState, To: row.ToState, At: moment(row.At), Actor: row.Actor, Reason: row.Reason, at: row.At, facts: row.Facts}
@@ -325,7 +330,7 @@ func transitions(ctx context.Context, q *store.Queries, kind string, subject int
 			docs[i].Facts = json.RawMessage(row.Facts)
 		}
 	}
-	return docs, err
+	return docs
 }
 
 func writeClaim(w io.Writer, doc claimShown) {

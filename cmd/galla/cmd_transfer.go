@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/galla-gateway/galla/internal/deposit"
+	"github.com/galla-gateway/galla/internal/gateway"
 	"github.com/galla-gateway/galla/internal/store"
 )
 
@@ -85,9 +86,11 @@ func (a *app) showTransfer(ctx context.Context, s *store.Store, id int64) error 
 		return notFound(err, "transfer", id)
 	}
 	doc := transferShown{transferDoc: transferDocOf(store.ListTransfersRow(row)), Evidence: []evidenceDoc{}, Claims: []claimDoc{}}
-	if doc.Transitions, err = transitions(ctx, q, "transfer", id); err != nil {
+	moves, err := gateway.TransferMoves(ctx, q, id, row.ObservedAt)
+	if err != nil {
 		return err
 	}
+	doc.Transitions = transitionDocs(moves)
 	seen, err := q.ListEvidenceOfReference(ctx, nullID(row.ReferenceID))
 	for _, e := range seen {
 		doc.Evidence = append(doc.Evidence, evidenceDocOf(e))

@@ -179,9 +179,11 @@ func (a *app) showWithdrawal(ctx context.Context, s *store.Store, id int64) erro
 		return notFound(sql.ErrNoRows, "withdrawal", id)
 	}
 	doc := withdrawalShown{withdrawalDoc: withdrawalDocOf(rows[0]), Given: []approvalDoc{}, Answers: []answerDoc{}}
-	if doc.Transitions, err = transitions(ctx, q, "withdrawal", id); err != nil {
+	moves, err := q.ListTransitions(ctx, store.ListTransitionsParams{Kind: "withdrawal", SubjectID: id})
+	if err != nil {
 		return err
 	}
+	doc.Transitions = transitionDocs(moves)
 	approvals, err := q.ListApprovals(ctx, id)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ type owner struct {
 }
 
 // part is what one fill added: deposits first+1 … first+count. What is added to a deposit's number within the part is its
-// id; transitions and entries have several each.
+// id; entries are two each.
 type part struct {
 	first, count                                                                        int64
 	reference, evidence, transfer, claim, deposit, entry, transition, postback, started int64
@@ -64,7 +64,7 @@ const (
 
 // historyTables are what a history writes into, and how many rows each deposit has there.
 var historyTables = []historyTable{
-	{"reference", 1}, {"evidence", 1}, {"transfer", 1}, {"claim", 1}, {"deposit", 1}, {"posting", 2}, {"transition", 3},
+	{"reference", 1}, {"evidence", 1}, {"transfer", 1}, {"claim", 1}, {"deposit", 1}, {"posting", 2}, {"transition", 1},
 	{"postback", 1}, {"postback_attempt", 1}, {"event", 1},
 }
 
@@ -151,7 +151,7 @@ func (h *history) plan(ctx context.Context, e *engine, count int64) (part, error
 			base *int64
 		}{
 			{"reference", 1, &p.reference}, {"evidence", 1, &p.evidence}, {"transfer", 1, &p.transfer}, {"claim", 1, &p.claim},
-			{"deposit", 1, &p.deposit}, {"entry", 2, &p.entry}, {"transition", 3, &p.transition}, {"postback", 1, &p.postback},
+			{"deposit", 1, &p.deposit}, {"entry", 2, &p.entry}, {"transition", 1, &p.transition}, {"postback", 1, &p.postback},
 		} {
 			next, err := q.ReserveIDs(ctx, store.ReserveIDsParams{Kind: kind.name, Size: kind.each*count + 1})
 			if err != nil {
@@ -251,11 +251,8 @@ func (h *history) values(table string, p part) (columns string, rows []string, e
 		}, nil
 	case "transition":
 		facts, err := swapped(s.facts, swap{strconv.FormatInt(s.occurredAt, 10), at, false}, swap{strconv.FormatInt(s.transferID, 10), plus(p.transfer), true})
-		id := func(i int) string { return fmt.Sprintf("(3 * k + %d)", p.transition-2+int64(i)) }
 		return "id, kind, subject_id, from_state, to_state, at, actor, reason, facts", []string{
-			join(id(0), "'transfer'", plus(p.transfer), "''", "'observed'", at, "'rules'", "'created'", "''"),
-			join(id(1), "'transfer'", plus(p.transfer), "'observed'", "'credited'", at, "'rules'", "'matched'", "''"),
-			join(id(2), "'claim'", plus(p.claim), "''", "'accepted'", at, "'rules'", "'matched'", facts),
+			join(plus(p.transition), "'claim'", plus(p.claim), "''", "'accepted'", at, "'rules'", "'matched'", facts),
 		}, err
 	case "postback":
 		return "id, merchant_id, kind, subject_id, webhook_id, body, packed, state, attempts, next_at, schedule_at, created_at, ended_at",

@@ -48,7 +48,7 @@ type saves struct {
 func savesOf(credits []credit, now int64) saves {
 	n := len(credits)
 	claims, transfers, deposits := make([]claimRow, n), make([]transferRow, n), make([]depositRow, n)
-	postings, transitions, postbacks := make([]postingRow, n), make([]transitionRow, 0, 2*n), make([]postbackRow, n)
+	postings, transitions, postbacks := make([]postingRow, n), make([]transitionRow, n), make([]postbackRow, n)
 	events := make([]eventRow, n)
 	sums := map[int64]int64{}
 	for i := range credits {
@@ -63,9 +63,7 @@ func savesOf(credits []credit, now int64) saves {
 		transfers[i].FromState, transfers[i].State = "observed", "credited"
 		deposits[i] = depositRow{id, id, c.transfer, c.merchant, c.sum, 0, currency, now}
 		postings[i] = postingRow{2 * id, 0, "deposit", id, unclaimedAccount, account, c.sum, currency, now}
-		transitions = append(transitions,
-			transitionRow{3*id + 1, "transfer", c.transfer, "observed", "credited", now, "rules", "matched", ""},
-			transitionRow{3*id + 2, "claim", id, "", "accepted", now, "rules", "matched", facts})
+		transitions[i] = transitionRow{id, "claim", id, "", "accepted", now, "rules", "matched", facts}
 		postbacks[i] = postbackRow{id, c.merchant, "deposit", id, webhookID, postbackPacked(), now, now}
 		events[i] = eventRow{id, c.merchant}
 		sums[unclaimedAccount] -= c.sum
@@ -170,7 +168,6 @@ func fill(ctx context.Context, s *store.Store, from, until, now int64) error {
 		var references []referenceRow
 		var transfers []transferRow
 		var postings []postingRow
-		var transitions []transitionRow
 		for n := from; n < min(from+fillSet, until); n++ {
 			c := creditOf(n, 1)
 			references = append(references, referenceRow{c.reference, int(method.RailIndia), c.number, now})
@@ -178,7 +175,6 @@ func fill(ctx context.Context, s *store.Store, from, until, now int64) error {
 			t.State = "observed"
 			transfers = append(transfers, t)
 			postings = append(postings, postingRow{2*c.id() + 1, 0, "transfer", c.transfer, receivingAccount, unclaimedAccount, c.sum, currency, now})
-			transitions = append(transitions, transitionRow{3 * c.id(), "transfer", c.transfer, "", "observed", now, "rules", "created", ""})
 		}
 		err := s.Write(ctx, func(ctx context.Context, q *store.Queries) error {
 			if _, err := q.LockReferences(ctx, store.Rows(references)); err != nil {
@@ -187,10 +183,7 @@ func fill(ctx context.Context, s *store.Store, from, until, now int64) error {
 			if err := q.InsertTransfers(ctx, store.Rows(transfers)); err != nil {
 				return err
 			}
-			if err := q.InsertPostings(ctx, store.Rows(postings)); err != nil {
-				return err
-			}
-			return q.InsertTransitions(ctx, store.Rows(transitions))
+			return q.InsertPostings(ctx, store.Rows(postings))
 		})
 		if err != nil {
 			return fmt.Errorf("store transfers to credit: %w", err)

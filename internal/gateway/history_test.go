@@ -276,7 +276,7 @@ func (h *history) check() {
 		"live and replaced":                     "SELECT count(*) FROM claim WHERE state IN ('waiting', 'held', 'accepted') AND superseded_by <> 0",
 		"disputes that aren't listed, or are":   "SELECT (SELECT count(*) FROM transfer WHERE state = 'disputed') - (SELECT count(*) FROM disputed_transfer)",
 		"states without a transition to them":   "SELECT count(*) FROM claim c WHERE NOT EXISTS (SELECT 1 FROM transition x WHERE x.kind = 'claim' AND x.subject_id = c.id AND x.to_state = c.state)",
-		"transfers without a transition":        "SELECT count(*) FROM transfer t WHERE NOT EXISTS (SELECT 1 FROM transition x WHERE x.kind = 'transfer' AND x.subject_id = t.id AND x.to_state = t.state)",
+		"transfers without a transition":        "SELECT count(*) FROM transfer t WHERE t.state NOT IN ('observed', 'credited') AND NOT EXISTS (SELECT 1 FROM transition x WHERE x.kind = 'transfer' AND x.subject_id = t.id AND x.to_state = t.state)",
 		"moves out of terminal states":          "SELECT count(*) FROM transition WHERE kind = 'claim' AND from_state IN ('accepted', 'refused', 'expired', 'withdrawn')",
 		"waiting with money that it could have": "SELECT count(*) FROM claim c JOIN transfer t ON t.reference_id = c.reference_id WHERE c.state = 'waiting' AND t.state = 'observed' AND t.account_id = c.merchant_id AND c.expires_at > " + fmt.Sprint(h.clock.Now().UnixMicro()),
 	} {

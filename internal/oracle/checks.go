@@ -91,8 +91,8 @@ var transferChecks = []Check{
 		Tells: "transfer {t.id} on account {t.account_id} is {t.state}, and the list of disputes disagrees"},
 	{Invariant: "E-1", Table: "transfer", What: "each transfer has the evidence that told of it",
 		Wrong: "NOT EXISTS (SELECT 1 FROM evidence e WHERE e.reference_id = t.reference_id AND e.transfer_id = t.id)", Tells: "transfer {t.id} has no evidence"},
-	{Invariant: "S-1", Table: "transfer", What: "each transfer came to its state by listed moves, all of them logged",
-		Wrong: transferStates.wrong("t.id", "t.state"), Tells: "transfer {t.id} is {t.state}, and the log of its states doesn't lead there by listed moves"},
+	{Invariant: "S-1", Table: "transfer", What: "each transfer came to its state by listed moves, all of them logged, or told by itself or its deposit",
+		Wrong: transferStates.wrong("t.id", "t.state", told{"", "observed", "t.observed_at > 0"}, told{"observed", "credited", "d.id IS NOT NULL"}), Tells: "transfer {t.id} is {t.state}, and the log of its states doesn't lead there by listed moves"},
 }
 
 // keptFor is how long raw messages and the attempts of delivered postbacks must be kept, in microseconds (90 days): what is older, an

@@ -44,23 +44,42 @@ const unlisted = 1 << 50
 // weight of a state. What is entered and left once more than the other way round shows in a sum of weights.
 func (s states) weight(name string) int64 { return int64(1) << (4 * slices.Index(s.names, name)) }
 
+// told is a move that another row tells of: it counts when that row is there and the log doesn't have the move itself.
+type told struct{ from, to, there string }
+
 // wrong is the condition that the log of a subject isn't one way of listed moves to its present state. The log has no order
 // that could be relied on, as ids of different instances don't tell it: but whoever makes a way enters each state as often
-// as they leave it, the last one once more.
-func (s states) wrong(id, state string) string {
-	var moved, present strings.Builder
+// as they leave it, the last one once more. elsewhere are moves that need not stand in the log; one into existence isn't told
+// elsewhere when the log has another.
+func (s states) wrong(id, state string, elsewhere ...told) string {
+	var moved, present, more strings.Builder
 	for _, move := range s.moves {
-		weight := s.weight(move[1])
-		if move[0] != "" {
-			weight -= s.weight(move[0])
+		fmt.Fprintf(&moved, " WHEN '%s>%s' THEN %d", move[0], move[1], s.change(move[0], move[1]))
+	}
+	for _, t := range elsewhere {
+		same := fmt.Sprintf("m.from_state = '%s'", t.from)
+		if t.from != "" {
+			same += fmt.Sprintf(" AND m.to_state = '%s'", t.to)
 		}
-		fmt.Fprintf(&moved, " WHEN '%s>%s' THEN %d", move[0], move[1], weight)
+		fmt.Fprintf(&more, " + CASE WHEN %s AND COALESCE(max(CASE WHEN %s THEN 1 ELSE 0 END), 0) = 0 THEN %d ELSE 0 END", t.there, same, s.change(t.from, t.to))
 	}
 	for _, name := range s.names {
 		fmt.Fprintf(&present, " WHEN '%s' THEN %d", name, s.weight(name))
 	}
-	return fmt.Sprintf("(SELECT sum(CASE m.from_state || '>' || m.to_state%s ELSE %d END) FROM transition m WHERE m.kind = '%s' AND m.subject_id = %s)"+
-		" IS DISTINCT FROM CASE %s%s END", moved.String(), int64(unlisted), s.kind, id, state, present.String())
+	sum := fmt.Sprintf("sum(CASE m.from_state || '>' || m.to_state%s ELSE %d END)", moved.String(), int64(unlisted))
+	if more.Len() > 0 {
+		sum = "COALESCE(" + sum + ", 0)" + more.String()
+	}
+	return fmt.Sprintf("(SELECT %s FROM transition m WHERE m.kind = '%s' AND m.subject_id = %s) IS DISTINCT FROM CASE %s%s END",
+		sum, s.kind, id, state, present.String())
+}
+
+// change is what a move adds to the sum.
+func (s states) change(from, to string) int64 {
+	if from == "" {
+		return s.weight(to)
+	}
+	return s.weight(to) - s.weight(from)
 }
 
 var claimStates = states{"claim", []string{"waiting", "held", "accepted", "refused", "expired", "withdrawn"}, [][2]string{

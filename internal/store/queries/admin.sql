@@ -166,7 +166,8 @@ SELECT count(*) FROM evidence WHERE outcome = 'unparsed';
 SELECT count(*) AS postbacks, CAST(COALESCE(min(created_at), 0) AS bigint) AS oldest FROM postback WHERE state = sqlc.arg(state);
 
 -- name: GetLatestMoment :one
-SELECT CAST(COALESCE(max(t.at), 0) AS bigint) AS at FROM (SELECT at FROM transition ORDER BY id DESC LIMIT 1) t;
+SELECT CAST(COALESCE(max(n.at), 0) AS bigint) AS at FROM (
+  SELECT (SELECT decided_at FROM claim ORDER BY id DESC LIMIT 1) AS at UNION ALL SELECT (SELECT observed_at FROM transfer ORDER BY id DESC LIMIT 1)) n;
 
 -- name: GetHighestIDs :one
 SELECT CAST(COALESCE((SELECT max(id) FROM deposit), 0) AS bigint) AS deposits,
