@@ -57,7 +57,7 @@ func TestClaims(t *testing.T) {
 
 		first := c.json("claim", "show", id(c.list("claim", "list", "--state", "accepted")[1]))
 		why := first["transitions"].([]any)[0].(map[string]any)
-		if why["facts"].(map[string]any)["rule"] != json.Number("13") || why["to"] != "accepted" || why["reason"] != "matched" {
+		if why["facts"].(map[string]any)["rule"] != json.Number("13") || why["facts"].(map[string]any)["fits"] != true || why["to"] != "accepted" || why["reason"] != "matched" {
 			t.Errorf("why it was accepted: %v", why)
 		}
 		postback := first["postback"].(map[string]any)
@@ -118,6 +118,13 @@ func TestTransfersAndEvidence(t *testing.T) {
 		}
 		if !strings.Contains(fmt.Sprint(released["transitions"]), "statement says 500") || !strings.Contains(fmt.Sprint(released["transitions"]), "tester") {
 			t.Errorf("who released it and why isn't kept: %v", released["transitions"])
+		}
+		var states []string
+		for _, move := range released["transitions"].([]any) {
+			states = append(states, move.(map[string]any)["to"].(string))
+		}
+		if got := strings.Join(states, " "); got != "observed quarantined observed credited" {
+			t.Errorf("a released transfer went through: %s", got)
 		}
 		rejected := c.json("transfer", "reject", quarantined[0]["id"].(json.Number).String(), "--reason", "not on the statement")
 		if rejected["state"] != "rejected" {
