@@ -143,7 +143,7 @@ func (b *batch) logNow() {
 	}
 }
 
-// idsFor is the reserve with which a batch starts: an item draws up to three transitions and one id of each other kind.
+// idsFor is the reserve with which a batch starts: an item draws up to two transitions and one id of each other kind.
 // Claims that a transfer settles come on top and are found by errNeedIDs.
 func idsFor(items []*item) int64 { return int64(4*len(items) + 16) }
 

@@ -53,7 +53,7 @@ func toldElsewhere(from, to deposit.TransferState) bool {
 	return from == deposit.TransferNew && to == deposit.Observed || from == deposit.Observed && to == deposit.Credited
 }
 
-// moveTransfer gives a transfer its next value, logs a change of state and books a change of money.
+// moveTransfer gives a transfer its next value, logs a change of state that isn't told elsewhere and books a change of money.
 func (b *batch) moveTransfer(ref *refState, next deposit.Transfer, actor, reason string) error {
 	t := ref.transfer
 	before := t.Transfer
@@ -135,13 +135,13 @@ func creditOf(ctx context.Context, q *store.Queries, transfer int64) (*store.Tra
 		return nil, err
 	}
 	moves, err := q.ListTransitions(ctx, store.ListTransitionsParams{Kind: ofClaim, SubjectID: d.ClaimID})
+	credit := &store.Transition{
+		Kind: ofTransfer, SubjectID: transfer, FromState: string(deposit.Observed), ToState: string(deposit.Credited), At: d.CreatedAt,
+	}
 	for _, m := range moves {
 		if m.ToState == string(deposit.Accepted) {
-			return &store.Transition{
-				Kind: ofTransfer, SubjectID: transfer, FromState: string(deposit.Observed), ToState: string(deposit.Credited),
-				At: m.At, Actor: m.Actor, Reason: m.Reason,
-			}, nil
+			credit.At, credit.Actor, credit.Reason = m.At, m.Actor, m.Reason
 		}
 	}
-	return nil, err
+	return credit, err
 }

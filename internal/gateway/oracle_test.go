@@ -211,6 +211,9 @@ var corruptions = []corruption{
 	{"a transfer's lost beginning", "DELETE FROM transition WHERE kind = 'transfer' AND from_state = ''", []string{"S-1"}, "", nil},
 	{"a transfer that was observed at no time", "UPDATE transfer SET observed_at = 0 WHERE state = 'observed'", []string{"S-1"}, "", nil},
 	{"a transfer that was credited twice", "INSERT INTO transition (id, kind, subject_id, from_state, to_state, at, actor, reason) SELECT 9000 + n, 'transfer', transfer_id, 'observed', 'credited', 1, '', '' FROM deposit, (SELECT 1 AS n UNION ALL SELECT 2) twice", []string{"S-1"}, "", nil},
+	{"a credit by another", "INSERT INTO transition (id, kind, subject_id, from_state, to_state, at, actor, reason) SELECT 9001, 'transfer', transfer_id, 'observed', 'credited', created_at, 'asha', 'matched' FROM deposit WHERE id = " + firstDeposit, []string{"S-1"}, "", nil},
+	{"a beginning at another time", "INSERT INTO transition (id, kind, subject_id, from_state, to_state, at, actor, reason) SELECT 9001, 'transfer', id, '', 'observed', observed_at + 1, 'rules', 'created' FROM transfer WHERE state = 'observed'", []string{"S-1"}, "", nil},
+	{"a release that nobody made", "UPDATE transfer SET marks = 1, released = 1 WHERE state = 'observed'", []string{"S-1"}, "", nil},
 	{"an acceptance that isn't logged", "DELETE FROM transition WHERE kind = 'claim' AND to_state = 'accepted'", []string{"S-1"}, "", nil},
 	{"a transfer's move out of an end", "INSERT INTO transition (id, kind, subject_id, from_state, to_state, at, actor, reason) SELECT 9001, 'transfer', id, 'credited', 'observed', 1, '', '' FROM transfer WHERE state = 'observed'", []string{"S-1"}, "", nil},
 

@@ -29,7 +29,7 @@ func factsText(v deposit.Verdict, f deposit.Facts) string {
 // verdictFacts is the JSON of transition.facts of a claim. What was decided, and the reason, stand in the row's own columns.
 //
 // The row is the largest that a payment has, so what holds for nearly every credit isn't stored: ReadFacts puts it back. Rows of
-// before that have all of it, and are known by claimed, which no row has now.
+// before have all of it but a fits of false, and are known by claimed, which no row has now.
 type verdictFacts struct {
 	Rules         int    `json:"rules"`
 	Rule          int    `json:"rule"`

@@ -93,6 +93,19 @@ var transferChecks = []Check{
 		Wrong: "NOT EXISTS (SELECT 1 FROM evidence e WHERE e.reference_id = t.reference_id AND e.transfer_id = t.id)", Tells: "transfer {t.id} has no evidence"},
 	{Invariant: "S-1", Table: "transfer", What: "each transfer came to its state by listed moves, all of them logged, or told by itself or its deposit",
 		Wrong: transferStates.wrong("t.id", "t.state", told{"", "observed", "t.observed_at > 0"}, told{"observed", "credited", "d.id IS NOT NULL"}), Tells: "transfer {t.id} is {t.state}, and the log of its states doesn't lead there by listed moves"},
+	{Invariant: "S-1", Table: "transfer", What: "where the log has the beginning or the credit of a transfer, it is as the transfer and the claim have it",
+		Wrong: logged("m.from_state = '' AND m.to_state = 'observed' AND (m.at <> t.observed_at OR m.actor <> 'rules' OR m.reason <> 'created') " +
+			"OR m.from_state = 'observed' AND m.to_state = 'credited' AND NOT EXISTS (SELECT 1 FROM transition o WHERE o.kind = 'claim' AND o.subject_id = d.claim_id " +
+			"AND o.to_state = 'accepted' AND o.at = m.at AND o.actor = m.actor AND o.reason = m.reason)"),
+		Tells: "the log of transfer {t.id} tells of its beginning or its credit what the transfer and the claim don't"},
+	{Invariant: "S-1", Table: "transfer", What: "who overruled what speaks against a transfer is logged",
+		Wrong: "t.state IN ('observed', 'credited') AND t.released <> 0 AND NOT " + logged("m.from_state IN ('quarantined', 'internal', 'reversed', 'rejected', 'disputed')"),
+		Tells: "transfer {t.id} is {t.state} though something spoke against it, and the log has nobody who overruled that"},
+}
+
+// logged is the condition that the log of a transfer has such a move.
+func logged(move string) string {
+	return "EXISTS (SELECT 1 FROM transition m WHERE m.kind = 'transfer' AND m.subject_id = t.id AND (" + move + "))"
 }
 
 // keptFor is how long raw messages and the attempts of delivered postbacks must be kept, in microseconds (90 days): what is older, an

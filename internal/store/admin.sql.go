@@ -596,7 +596,8 @@ func (q *Queries) GetHighestIDs(ctx context.Context) (GetHighestIDsRow, error) {
 
 const getLatestMoment = `-- name: GetLatestMoment :one
 SELECT CAST(COALESCE(max(n.at), 0) AS bigint) AS at FROM (
-  SELECT (SELECT decided_at FROM claim ORDER BY id DESC LIMIT 1) AS at UNION ALL SELECT (SELECT observed_at FROM transfer ORDER BY id DESC LIMIT 1)) n
+  SELECT (SELECT decided_at FROM claim ORDER BY id DESC LIMIT 1) AS at UNION ALL SELECT (SELECT observed_at FROM transfer ORDER BY id DESC LIMIT 1)
+  UNION ALL SELECT (SELECT at FROM posting ORDER BY entry_id DESC LIMIT 1)) n
 `
 
 func (q *Queries) GetLatestMoment(ctx context.Context) (int64, error) {

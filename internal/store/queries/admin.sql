@@ -167,7 +167,8 @@ SELECT count(*) AS postbacks, CAST(COALESCE(min(created_at), 0) AS bigint) AS ol
 
 -- name: GetLatestMoment :one
 SELECT CAST(COALESCE(max(n.at), 0) AS bigint) AS at FROM (
-  SELECT (SELECT decided_at FROM claim ORDER BY id DESC LIMIT 1) AS at UNION ALL SELECT (SELECT observed_at FROM transfer ORDER BY id DESC LIMIT 1)) n;
+  SELECT (SELECT decided_at FROM claim ORDER BY id DESC LIMIT 1) AS at UNION ALL SELECT (SELECT observed_at FROM transfer ORDER BY id DESC LIMIT 1)
+  UNION ALL SELECT (SELECT at FROM posting ORDER BY entry_id DESC LIMIT 1)) n;
 
 -- name: GetHighestIDs :one
 SELECT CAST(COALESCE((SELECT max(id) FROM deposit), 0) AS bigint) AS deposits,
