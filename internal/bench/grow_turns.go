@@ -28,10 +28,13 @@ const (
 )
 
 const (
-	// leastReads and readFor are how many reads of a kind a turn has at least, and for how long it reads: 300 reads of 50 µs
-	// alone are over before the machine has settled after the activations.
+	// leastReads and readFor are how many reads of a kind a database has at least in each round, and for how long it reads: 300
+	// reads of 50 µs alone are over before the machine has settled after the activations.
 	leastReads = 300
 	readFor    = 300 * time.Millisecond
+	// readBlock is how many reads one database makes before it is the other one's turn. A machine has slow seconds; in
+	// blocks of milliseconds both meet the same ones.
+	readBlock = 50
 	// leastStock is how much evidence a turn stores at least, for its rate.
 	leastStock = 1000
 )
@@ -60,6 +63,9 @@ func (g *growth) compare(ctx context.Context, base, grown *grownSide, size int64
 				return nil, err
 			}
 			turns[s] = append(turns[s], t)
+		}
+		if err := readInTurns(ctx, sides, func(s *grownSide, name string, micros float64) { turns[s][i][name] = micros }); err != nil {
+			return nil, err
 		}
 		slices.Reverse(sides)
 	}
@@ -124,7 +130,7 @@ func (s *grownSide) workers() ([]worker, func(), error) {
 	return activators(s.server, s.clients, tokens, appendScatteredOrder)
 }
 
-// turn measures everything once. before are the turns of this database so far: they tell how much it will need.
+// turn measures activations once. before are the turns of this database so far: they tell how much it will need.
 func (s *grownSide) turn(ctx context.Context, length time.Duration, before []turnOf) (turnOf, error) {
 	units := int64(warmUpStock * length.Seconds() * 2)
 	if n := len(before); n > 0 {
@@ -135,22 +141,42 @@ func (s *grownSide) turn(ctx context.Context, length time.Duration, before []tur
 		return nil, err
 	}
 	p50, _, p99 := activations.percentiles()
-	t := turnOf{measureRate: activations.perSecond(), measureP50: p50, measureP99: p99, measureEvidence: evidence.perSecond()}
-	stop := s.writeBeside(ctx)
-	defer stop()
-	for _, p := range probes {
-		var took histogram
-		for begun, n := time.Now(), 0; n < leastReads || time.Since(begun) < readFor; n++ {
-			one := s.history.pick(p.any)
-			begin := time.Now()
-			if err := p.read(ctx, s.engine.store.Read(), one); err != nil {
-				return nil, fmt.Errorf("%s: %w", p.name, err)
-			}
-			took.add(time.Since(begin))
-		}
-		t[p.name] = float64(took.percentile(500).Nanoseconds()) / 1000
+	return turnOf{measureRate: activations.perSecond(), measureP50: p50, measureP99: p99, measureEvidence: evidence.perSecond()}, nil
+}
+
+// readInTurns measures the reads of the databases, a block of each after the other, while somebody is credited in all of them. tell
+// gets the median of each kind in microseconds.
+func readInTurns(ctx context.Context, sides []*grownSide, tell func(s *grownSide, name string, micros float64)) error {
+	for _, s := range sides {
+		defer s.writeBeside(ctx)()
 	}
-	return t, nil
+	for _, p := range probes {
+		took := make([]histogram, len(sides))
+		length := readFor * time.Duration(len(sides))
+		for begun, n := time.Now(), 0; n < leastReads || time.Since(begun) < length; n += readBlock {
+			for i, s := range sides {
+				if err := s.readBlock(ctx, p, &took[i]); err != nil {
+					return err
+				}
+			}
+		}
+		for i, s := range sides {
+			tell(s, p.name, float64(took[i].percentile(500).Nanoseconds())/1000)
+		}
+	}
+	return nil
+}
+
+func (s *grownSide) readBlock(ctx context.Context, p probe, took *histogram) error {
+	for range readBlock {
+		one := s.history.pick(p.any)
+		begin := time.Now()
+		if err := p.read(ctx, s.engine.store.Read(), one); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		took.add(time.Since(begin))
+	}
+	return nil
 }
 
 // besideEvery is how often somebody is credited while reads are measured.
