@@ -233,17 +233,21 @@ func (a *app) showClaim(ctx context.Context, s *store.Store, id int64) error {
 		return notFound(err, "claim", id)
 	}
 	doc := claimShown{claimDoc: claimDocOf(store.ListClaimsRow(row)), History: []claimDoc{}, Others: []claimDoc{}, Evidence: []evidenceDoc{}}
+	if err := doc.related(ctx, q, row); err != nil {
+		return err
+	}
 	moves, err := q.ListTransitions(ctx, store.ListTransitionsParams{Kind: "claim", SubjectID: id})
 	if err != nil {
 		return err
 	}
+	var transfer int64
+	if doc.Transfer != nil {
+		transfer = doc.Transfer.ID
+	}
 	for i := range moves {
-		moves[i].Facts = gateway.ReadFacts(moves[i].Facts, row.Amount)
+		moves[i].Facts = gateway.ReadFacts(moves[i].Facts, transfer, row.Amount)
 	}
 	doc.Transitions = transitionDocs(moves)
-	if err := doc.related(ctx, q, row); err != nil {
-		return err
-	}
 	if err := doc.credit(ctx, q); err != nil {
 		return err
 	}

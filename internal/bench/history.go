@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -46,7 +45,7 @@ type sample struct {
 	sourceID                int64
 	number, order, payer    string
 	raw, facts              string
-	transferID, depositID   int64
+	depositID               int64
 	occurredAt, expiresWith int64
 }
 
@@ -91,10 +90,10 @@ func newHistory(ctx context.Context, database string, e *engine) (*history, erro
 	var plain string
 	var packed []byte
 	// Ids of three digits stand nowhere else in the texts.
-	err := e.store.ReadPool().QueryRowContext(ctx, `SELECT c.given, c.order_id, c.payer, v.raw, n.facts, t.id, d.id, t.occurred_at, c.expires_at - c.created_at, p.id, p.body, p.packed
+	err := e.store.ReadPool().QueryRowContext(ctx, `SELECT c.given, c.order_id, c.payer, v.raw, n.facts, d.id, t.occurred_at, c.expires_at - c.created_at, p.id, p.body, p.packed
 		FROM claim c JOIN deposit d ON d.claim_id = c.id JOIN transfer t ON t.id = d.transfer_id JOIN evidence v ON v.transfer_id = t.id
 		JOIN postback p ON p.kind = 'deposit' AND p.subject_id = d.id JOIN transition n ON n.kind = 'claim' AND n.subject_id = c.id
-		WHERE t.id > 100 AND d.id > 100 LIMIT 1`).Scan(&s.number, &s.order, &s.payer, &s.raw, &s.facts, &s.transferID, &s.depositID, &s.occurredAt, &s.expiresWith, &postbackID, &plain, &packed)
+		WHERE t.id > 100 AND d.id > 100 LIMIT 1`).Scan(&s.number, &s.order, &s.payer, &s.raw, &s.facts, &s.depositID, &s.occurredAt, &s.expiresWith, &postbackID, &plain, &packed)
 	if err != nil {
 		return nil, fmt.Errorf("read a real deposit: %w", err)
 	}
@@ -224,7 +223,7 @@ func (h *history) values(table string, p part) (columns string, rows []string, e
 	case "reference":
 		return "id, rail, number, touched_at", []string{join(plus(p.reference), rail, number, at)}, nil
 	case "evidence":
-		raw, err := swapped(s.raw, swap{s.number, number, false})
+		raw, err := swapped(s.raw, swap{s.number, number})
 		fingerprint := "randomblob(32)"
 		if h.engine == store.Postgres {
 			fingerprint, raw = "sha256(convert_to('past-' || n, 'UTF8'))", "convert_to("+raw+", 'UTF8')"
@@ -250,7 +249,7 @@ func (h *history) values(table string, p part) (columns string, rows []string, e
 			join(entry(1), "0", "'deposit'", plus(p.deposit), unclaimed, credited, amount, "'"+currency+"'", at),
 		}, nil
 	case "transition":
-		facts, err := swapped(s.facts, swap{strconv.FormatInt(s.occurredAt, 10), at, false}, swap{strconv.FormatInt(s.transferID, 10), plus(p.transfer), true})
+		facts, err := swapped(s.facts, swap{strconv.FormatInt(s.occurredAt, 10), at})
 		return "id, kind, subject_id, from_state, to_state, at, actor, reason, facts", []string{
 			join(plus(p.transition), "'claim'", plus(p.claim), "''", "'accepted'", at, "'rules'", "'matched'", facts),
 		}, err
@@ -274,24 +273,19 @@ func (h *history) values(table string, p part) (columns string, rows []string, e
 	return "", nil, fmt.Errorf("history: no rows for table %s", table)
 }
 
-// swap is a value of the sample and the expression that takes its place; whole: only where it stands alone.
+// swap is a value of the sample and the expression that takes its place.
 type swap struct {
 	value, expression string
-	whole             bool
 }
 
 // swapped makes an expression of a text of the sample.
 func swapped(text string, swaps ...swap) (string, error) {
 	text = strings.ReplaceAll(text, "'", "''")
 	for i, s := range swaps {
-		pattern := regexp.QuoteMeta(s.value)
-		if s.whole {
-			pattern = `\b` + pattern + `\b`
+		if found := strings.Count(text, s.value); found != 1 {
+			return "", fmt.Errorf("history: %q stands %d times in a text of the real deposit", s.value, found)
 		}
-		if found := regexp.MustCompile(pattern).FindAllStringIndex(text, -1); len(found) != 1 {
-			return "", fmt.Errorf("history: %q stands %d times in a text of the real deposit", s.value, len(found))
-		}
-		text = regexp.MustCompile(pattern).ReplaceAllLiteralString(text, "\x00"+strconv.Itoa(i)+"\x00")
+		text = strings.Replace(text, s.value, "\x00"+strconv.Itoa(i)+"\x00", 1)
 	}
 	for i, s := range swaps {
 		text = strings.ReplaceAll(text, "\x00"+strconv.Itoa(i)+"\x00", "' || "+s.expression+" || '")

@@ -17,7 +17,7 @@ const (
 	payerVPA    = "payer@ybl"
 	currency    = "INR"
 	webhookID   = "msg_01938c3e-0000-7000-8000-000000000000"
-	facts       = `{"rules":1,"rule":13,"transfer":1234567,"occurred_at":1763850000000000}`
+	facts       = `{"rules":1,"rule":13,"occurred_at":1763850000000000}`
 )
 
 // accessKey and privateKey sign what no merchant checks.

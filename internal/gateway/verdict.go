@@ -21,7 +21,7 @@ func factsText(v deposit.Verdict, f deposit.Facts) string {
 		stored.Transfer, stored.OccurredAt = int64(t.ID), t.OccurredAt.UnixMicro()
 		stored.TransferState, stored.Observed = string(t.State), t.Amount.Minor
 		stored.Precision, stored.Strength, stored.Fits = t.Precision.String(), t.Strength.String(), &f.Fits
-		stored.leaveOut(f.Claim.Amount.Minor)
+		stored.leaveOut(int64(t.ID), f.Claim.Amount.Minor)
 	}
 	return jsonText(stored)
 }
@@ -52,17 +52,18 @@ type verdictFacts struct {
 	Stopped       bool   `json:"stopped,omitempty"`
 }
 
-// usual is what leaveOut leaves out of the facts about a transfer: it is observed, exactly, by the best evidence, of the
-// claimed amount, and fits.
-func usual(claimed int64) verdictFacts {
+// usual is what leaveOut leaves out of the facts about a transfer: it is the one on the claim's number, observed, exactly, by the
+// best evidence, of the claimed amount, and fits. That there was one is told by occurred_at.
+func usual(transfer, claimed int64) verdictFacts {
 	return verdictFacts{
-		TransferState: string(deposit.Observed), Observed: claimed, Precision: evidence.PrecisionExact.String(),
+		Transfer: transfer, TransferState: string(deposit.Observed), Observed: claimed, Precision: evidence.PrecisionExact.String(),
 		Strength: evidence.StrengthAny.String(), Fits: new(true),
 	}
 }
 
-func (f *verdictFacts) leaveOut(claimed int64) {
-	u := usual(claimed)
+func (f *verdictFacts) leaveOut(transfer, claimed int64) {
+	u := usual(transfer, claimed)
+	omit(&f.Transfer, u.Transfer)
 	omit(&f.TransferState, u.TransferState)
 	omit(&f.Observed, u.Observed)
 	omit(&f.Precision, u.Precision)
@@ -78,16 +79,17 @@ func omit[T comparable](value *T, usual T) {
 	}
 }
 
-// ReadFacts gives the facts of a claim's verdict in full, as JSON. stored is transition.facts, claimed the claim's amount in minor
-// units. Texts that aren't a verdict's, such as a person's words, and those of before stay as they are.
-func ReadFacts(stored string, claimed int64) string {
+// ReadFacts gives the facts of a claim's verdict in full, as JSON. stored is transition.facts, transfer the id of the transfer on the
+// claim's number (0: none is there), claimed the claim's amount in minor units. Texts that aren't a verdict's, such as a person's words, and those of before stay as they are.
+func ReadFacts(stored string, transfer, claimed int64) string {
 	var f verdictFacts
 	if err := json.Unmarshal([]byte(stored), &f); err != nil || f.Rules == 0 || f.Claimed != 0 {
 		return stored
 	}
 	f.Claimed = claimed
-	if f.Transfer != 0 {
-		u := usual(claimed)
+	if f.OccurredAt != 0 {
+		u := usual(transfer, claimed)
+		putBack(&f.Transfer, u.Transfer)
 		putBack(&f.TransferState, u.TransferState)
 		putBack(&f.Observed, u.Observed)
 		putBack(&f.Precision, u.Precision)
