@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/galla-gateway/galla/internal/deposit"
 	"github.com/galla-gateway/galla/internal/evidence"
@@ -89,6 +90,10 @@ func TestReadFacts(t *testing.T) {
 			}
 		}
 	})
+	strange := deposit.Transfer{ID: 3, State: deposit.Quarantined, OccurredAt: time.UnixMicro(9), Precision: evidence.PrecisionDay, Strength: evidence.StrengthWeak}
+	if got, want := factsText(deposit.Verdict{Rule: 4}, deposit.Facts{Transfer: &strange}), `"transfer_state":"quarantined","occurred_at":9,"precision":"day","strength":"weak","fits":false}`; !strings.HasSuffix(got, want) {
+		t.Errorf("what isn't usual isn't stored: %s", got)
+	}
 	const unfit = `{"rules":1,"rule":7,"transfer":3,"transfer_state":"quarantined","observed":5,"occurred_at":9,"precision":"day","strength":"weak","fits":false}`
 	if got, want := ReadFacts(unfit, 77, 7), strings.Replace(unfit, `"transfer":3`, `"claimed":7,"transfer":3`, 1); got != want {
 		t.Errorf("what isn't usual: %s", got)

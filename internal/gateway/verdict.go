@@ -18,10 +18,12 @@ func factsText(v deposit.Verdict, f deposit.Facts) string {
 		stored.ShownAt = f.ShownAt.UnixMicro()
 	}
 	if t := f.Transfer; t != nil {
-		stored.Transfer, stored.OccurredAt = int64(t.ID), t.OccurredAt.UnixMicro()
-		stored.TransferState, stored.Observed = string(t.State), t.Amount.Minor
-		stored.Precision, stored.Strength, stored.Fits = t.Precision.String(), t.Strength.String(), &f.Fits
-		stored.leaveOut(int64(t.ID), f.Claim.Amount.Minor)
+		stored.OccurredAt, stored.TransferState, stored.Observed = t.OccurredAt.UnixMicro(), string(t.State), t.Amount.Minor
+		stored.Precision, stored.Strength = t.Precision.String(), t.Strength.String()
+		if !f.Fits {
+			stored.Fits = &f.Fits
+		}
+		stored.exchange(usual(0, f.Claim.Amount.Minor), verdictFacts{})
 	}
 	return jsonText(stored)
 }
@@ -52,7 +54,7 @@ type verdictFacts struct {
 	Stopped       bool   `json:"stopped,omitempty"`
 }
 
-// usual is what leaveOut leaves out of the facts about a transfer: it is the one on the claim's number, observed, exactly, by the
+// usual is what isn't stored of the facts about a transfer: it is the one on the claim's number, observed, exactly, by the
 // best evidence, of the claimed amount, and fits. That there was one is told by occurred_at.
 func usual(transfer, claimed int64) verdictFacts {
 	return verdictFacts{
@@ -61,26 +63,25 @@ func usual(transfer, claimed int64) verdictFacts {
 	}
 }
 
-func (f *verdictFacts) leaveOut(transfer, claimed int64) {
-	u := usual(transfer, claimed)
-	omit(&f.Transfer, u.Transfer)
-	omit(&f.TransferState, u.TransferState)
-	omit(&f.Observed, u.Observed)
-	omit(&f.Precision, u.Precision)
-	omit(&f.Strength, u.Strength)
-	if *f.Fits {
-		f.Fits = nil
-	}
+// exchange puts, field by field, what is told of a transfer in one into the place of what is told in the other.
+func (f *verdictFacts) exchange(old, fresh verdictFacts) {
+	exchange(&f.Transfer, old.Transfer, fresh.Transfer)
+	exchange(&f.TransferState, old.TransferState, fresh.TransferState)
+	exchange(&f.Observed, old.Observed, fresh.Observed)
+	exchange(&f.Precision, old.Precision, fresh.Precision)
+	exchange(&f.Strength, old.Strength, fresh.Strength)
+	exchange(&f.Fits, old.Fits, fresh.Fits)
 }
 
-func omit[T comparable](value *T, usual T) {
-	if *value == usual {
-		*value = *new(T)
+func exchange[T comparable](value *T, old, fresh T) {
+	if *value == old {
+		*value = fresh
 	}
 }
 
 // ReadFacts gives the facts of a claim's verdict in full, as JSON. stored is transition.facts, transfer the id of the transfer on the
-// claim's number (0: none is there), claimed the claim's amount in minor units. Texts that aren't a verdict's, such as a person's words, and those of before stay as they are.
+// claim's number (0: none is there), claimed the claim's amount in minor units. Texts that aren't a verdict's, such as a person's
+// words, and those of before stay as they are.
 func ReadFacts(stored string, transfer, claimed int64) string {
 	var f verdictFacts
 	if err := json.Unmarshal([]byte(stored), &f); err != nil || f.Rules == 0 || f.Claimed != 0 {
@@ -88,19 +89,7 @@ func ReadFacts(stored string, transfer, claimed int64) string {
 	}
 	f.Claimed = claimed
 	if f.OccurredAt != 0 {
-		u := usual(transfer, claimed)
-		putBack(&f.Transfer, u.Transfer)
-		putBack(&f.TransferState, u.TransferState)
-		putBack(&f.Observed, u.Observed)
-		putBack(&f.Precision, u.Precision)
-		putBack(&f.Strength, u.Strength)
-		putBack(&f.Fits, u.Fits)
+		f.exchange(verdictFacts{}, usual(transfer, claimed))
 	}
 	return jsonText(f)
-}
-
-func putBack[T comparable](value *T, usual T) {
-	if *value == *new(T) {
-		*value = usual
-	}
 }
