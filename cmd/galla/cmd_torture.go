@@ -37,8 +37,9 @@ Settings of a real installation don't matter to it, and it touches none.
 
 Faults: kill, write (killed at a write or sync of the database, by strace), power (what wasn't synced is lost, by a file
 system of its own), disk (full), io (EIO), server and backend (of PostgreSQL), freeze (longer than the leases), cut (one
-direction of the network to PostgreSQL). Two controls run along, with SQLite at synchronous=NORMAL and PostgreSQL at
-fsync=off: they must be caught losing payments, else the run has failed.
+direction of the network to PostgreSQL, a merchant or a provider). Deposits and withdrawals are under way meanwhile. Two
+controls run along, with SQLite at synchronous=NORMAL and PostgreSQL at fsync=off: they must be caught losing payments, else
+the run has failed.
 
 It needs Linux, and for most faults root: then it runs in namespaces of its own, which take mounts, processes and networks
 with them when it ends, however it ends. What can't be made here is told as not run; --require makes that a failure.`

@@ -25,7 +25,7 @@ type Payout struct {
 // Withdraw asks for a payment to a bank account. slug names the merchant, key is its withdrawal key. A refusal is an answer,
 // with the reasons in reasons by the member that is at fault, "" for the whole.
 func (b *Backend) Withdraw(ctx context.Context, slug, key string, p Payout) (ok bool, reasons map[string]string, e Exchange, err error) {
-	e = Exchange{Path: "/v2/withdrawal/create?merchant=" + url.QueryEscape(slug), Request: encode(p.request(key))}
+	e = Exchange{Path: "/v2/withdrawal/create?merchant=" + url.QueryEscape(slug), Request: p.Signed(key)}
 	if e.Status, e.Answer, err = post(ctx, b.Client, b.URL+e.Path, "", e.Request); err != nil {
 		return false, nil, e, fmt.Errorf("ask %s: %w", e.Path, err)
 	}
@@ -70,6 +70,9 @@ type payoutRequest struct {
 	WithdrawalID  string `json:"withdrawal_id"`
 	Signature     string `json:"signature"`
 }
+
+// Signed is the request as it is sent: JSON, signed with the shop's withdrawal key.
+func (p Payout) Signed(key string) []byte { return encode(p.request(key)) }
 
 func (p Payout) request(key string) payoutRequest {
 	r := payoutRequest{

@@ -68,6 +68,20 @@ func (b *book) answerEvidence(entry int, answer string) {
 	b.note(b.told.Evidence[entry])
 }
 
+func (b *book) askWithdrawal(t oracle.ToldWithdrawal) (entry int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.told.Withdrawals = append(b.told.Withdrawals, t)
+	return len(b.told.Withdrawals) - 1
+}
+
+func (b *book) answerWithdrawal(entry int, answer string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.told.Withdrawals[entry].Answer = answer
+	b.note(b.told.Withdrawals[entry])
+}
+
 func (b *book) came(t oracle.SeenTransfer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -95,7 +109,9 @@ func (b *book) acknowledged(entry int) {
 func (b *book) copy() (oracle.Told, oracle.Seen) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return oracle.Told{Claims: slices.Clone(b.told.Claims), Evidence: slices.Clone(b.told.Evidence)},
+	return oracle.Told{
+			Claims: slices.Clone(b.told.Claims), Evidence: slices.Clone(b.told.Evidence), Withdrawals: slices.Clone(b.told.Withdrawals),
+		},
 		oracle.Seen{Transfers: slices.Clone(b.seen.Transfers), Postbacks: slices.Clone(b.seen.Postbacks)}
 }
 

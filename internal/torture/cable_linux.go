@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -18,20 +19,53 @@ const (
 	serverPort  = "54329"
 )
 
-// cable is a network between this process's namespace, where Galla is, and another one, where PostgreSQL is.
+// wire is a connection of which all packets of one direction can be lost.
+type wire struct {
+	what string // which packets, in the words of a report
+	rule string // which packets, in nftables' words
+}
+
+// wires are what can be cut: the two directions of a server's address and port. Both of its ends may be on this machine.
+func wires(who, address, port string) []wire {
+	return []wire{
+		{"packets lost on the way to " + who, "ip daddr " + address + " tcp dport " + port},
+		{"packets lost on the way from " + who, "ip saddr " + address + " tcp sport " + port},
+	}
+}
+
+// cable cuts wires. Where there is a PostgreSQL server, it is a network between this process's namespace, where Galla is, and
+// another one, where the server is.
 type cable struct {
-	holder *exec.Cmd // keeps the far namespace
+	table  string // of nftables, its own: campaigns run side by side
+	wires  []wire
+	holder *exec.Cmd // keeps the far namespace, nil without one
 	far    string    // its file
 }
 
-// newCable makes the far namespace and lays the cable.
-func newCable(ctx context.Context) (*cable, error) {
-	c := &cable{holder: exec.Command("sleep", "infinity")}
-	c.holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := c.holder.Start(); err != nil {
-		return nil, fmt.Errorf("network: %w", err)
+// newCable prepares what cuts.
+func newCable(ctx context.Context, engine string) (*cable, error) {
+	c := &cable{table: "torture_" + engine}
+	for _, line := range []string{
+		"nft add table inet " + c.table,
+		"nft add chain inet " + c.table + " out { type filter hook output priority 0 ; }",
+		"nft add chain inet " + c.table + " in { type filter hook input priority 0 ; }",
+	} {
+		if _, err := shell(ctx, line); err != nil {
+			return nil, errors.Join(err, c.close())
+		}
 	}
-	pid := strconv.Itoa(c.holder.Process.Pid)
+	return c, nil
+}
+
+// lay makes the far namespace and lays the cable to it.
+func (c *cable) lay(ctx context.Context) error {
+	holder := exec.Command("sleep", "infinity")
+	holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := holder.Start(); err != nil {
+		return fmt.Errorf("network: %w", err)
+	}
+	c.holder = holder
+	pid := strconv.Itoa(holder.Process.Pid)
 	c.far = "/proc/" + pid + "/ns/net"
 	for _, line := range []string{
 		"ip link add gallanear type veth peer name gallafar netns " + pid,
@@ -40,15 +74,12 @@ func newCable(ctx context.Context) (*cable, error) {
 		"nsenter --net=" + c.far + " ip addr add " + farAddress + "/30 dev gallafar",
 		"nsenter --net=" + c.far + " ip link set gallafar up",
 		"nsenter --net=" + c.far + " ip link set lo up",
-		"nft add table inet torture",
-		"nft add chain inet torture out { type filter hook output priority 0 ; }",
-		"nft add chain inet torture in { type filter hook input priority 0 ; }",
 	} {
 		if _, err := shell(ctx, line); err != nil {
-			return nil, errors.Join(err, c.close())
+			return err
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // shell runs a command of words without spaces.
@@ -66,6 +97,7 @@ func (c *cable) connect(s *server) error {
 	if s.owner == nil {
 		return errors.New("network: not root")
 	}
+	c.wires = append(c.wires, wires("PostgreSQL", farAddress, serverPort)...)
 	s.address = farAddress + ":" + serverPort
 	s.settings = append(s.settings, "port="+serverPort)
 	s.prefix = []string{
@@ -74,21 +106,31 @@ func (c *cable) connect(s *server) error {
 	return s.trust("host all all " + nearAddress + "/32 trust\n")
 }
 
-// sever loses all packets of one direction, "out" to the server or "in" from it.
-func (c *cable) sever(ctx context.Context, direction string) error {
-	address := "daddr"
-	if direction == "in" {
-		address = "saddr"
+// reaches adds a server on this machine to what can be cut off.
+func (c *cable) reaches(who, server string) error {
+	address, err := url.Parse(server)
+	if err == nil {
+		c.wires = append(c.wires, wires(who, address.Hostname(), address.Port())...)
 	}
-	_, err := shell(ctx, "nft add rule inet torture "+direction+" ip "+address+" "+farAddress+" counter drop")
 	return err
+}
+
+// sever loses all packets of one direction. Those on the way to here are lost as they come in, those to others as they go out; of a
+// wire within this machine all go out.
+func (c *cable) sever(ctx context.Context, cut wire) error {
+	for _, chain := range []string{"out", "in"} {
+		if _, err := shell(ctx, "nft add rule inet "+c.table+" "+chain+" "+cut.rule+" counter drop"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var packets = regexp.MustCompile(`counter packets (\d+)`)
 
 // mend ends sever and tells how many packets were lost.
 func (c *cable) mend(ctx context.Context) (lost int64, err error) {
-	listed, err := shell(ctx, "nft list table inet torture")
+	listed, err := shell(ctx, "nft list table inet "+c.table)
 	if err != nil {
 		return 0, err
 	}
@@ -99,14 +141,16 @@ func (c *cable) mend(ctx context.Context) (lost int64, err error) {
 		}
 		lost += n
 	}
-	_, err = shell(ctx, "nft flush table inet torture")
+	_, err = shell(ctx, "nft flush table inet "+c.table)
 	return lost, err
 }
 
-// close drops the far namespace, and the cable with it.
+// close takes away what cuts, and the far namespace with its end of the cable.
 func (c *cable) close() error {
-	_ = c.holder.Process.Kill() // gone already is just as well
-	_ = c.holder.Wait()
-	_, err := shell(context.Background(), "nft delete table inet torture")
+	if c.holder != nil {
+		_ = c.holder.Process.Kill() // gone already is just as well
+		_ = c.holder.Wait()
+	}
+	_, err := shell(context.Background(), "nft delete table inet "+c.table)
 	return err
 }

@@ -230,12 +230,12 @@ func freeze(ctx context.Context, w *world, _ int) error {
 	return w.recover(ctx)
 }
 
-// cutNetwork loses what goes to PostgreSQL, or what comes from there.
+// cutNetwork loses all packets to or from PostgreSQL, the merchant or its provider.
 func cutNetwork(ctx context.Context, w *world, i int) error {
 	w.work(ctx)
-	direction := []string{"out", "in"}[i%2]
+	cut := w.cable.wires[i%len(w.cable.wires)]
 	w.hit("requests under way", w.load.underWay.Load())
-	if err := w.cable.sever(ctx, direction); err != nil {
+	if err := w.cable.sever(ctx, cut); err != nil {
 		return err
 	}
 	w.live(ctx, shortCut, longCut)
@@ -243,7 +243,7 @@ func cutNetwork(ctx context.Context, w *world, i int) error {
 	if err != nil {
 		return err
 	}
-	w.hit("packets lost going "+direction, lost)
+	w.hit(cut.what, lost)
 	w.load.struck()
 	// Let the load meet what is left of the old connections.
 	w.live(ctx, stalled, 2*stalled)

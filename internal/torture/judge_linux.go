@@ -19,16 +19,21 @@ import (
 // seconds.
 const deliveryLimit = 90 * time.Second
 
+// lastWords is how long the ends of withdrawals are waited for. Not for all of them: one that was told to its provider as a fault came
+// is asked about again two minutes later.
+const lastWords = 10 * time.Second
+
 // settle lets everything come to its end without faults: what was begun, what was acknowledged once more, all postbacks.
 func (w *world) settle(ctx context.Context) error {
 	w.load.finish()
 	w.repeatAll(ctx)
 	busy := w.idle()
 	orders := w.load.credited()
-	delivered := w.until(ctx, deliveryLimit, func() bool { return w.receiver.missing(orders) == 0 })
+	delivered := w.until(ctx, deliveryLimit, func() bool { return w.receiver.missing(orders...) == 0 })
+	w.until(ctx, lastWords, func() bool { return w.payouts.untold() == 0 })
 	busy()
 	if !delivered && ctx.Err() == nil {
-		w.wrong("%d of %d credited orders have no postback %v after the last fault", w.receiver.missing(orders), len(orders), deliveryLimit)
+		w.wrong("%d of %d credited orders have no postback %v after the last fault", w.receiver.missing(orders...), len(orders), deliveryLimit)
 	}
 	for _, v := range w.victims {
 		if err := v.stop(); err != nil {
@@ -71,6 +76,7 @@ func (w *world) judge(ctx context.Context) error {
 	judge := oracle.New(db, w.engine)
 	defer judge.Close()
 	told, seen := w.book.copy()
+	seen.Payouts = w.payouts.seen()
 	itself, err := judge.Check(ctx)
 	if err != nil {
 		return err
@@ -82,7 +88,7 @@ func (w *world) judge(ctx context.Context) error {
 	for _, v := range append(itself, books...) {
 		w.wrong("%s: %s", v.Invariant, v.What)
 	}
-	return w.identities(ctx, db)
+	return errors.Join(w.identities(ctx, db), w.payouts.judge(ctx, db))
 }
 
 // identities counts the credits of each order: what was told ok is one credit.

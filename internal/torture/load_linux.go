@@ -39,7 +39,7 @@ type order struct {
 	credited   bool // told ok
 }
 
-// load is the clients: a merchant's backend, a provider and a phone that report money.
+// load is the clients: a merchant's backend, and a provider and a phone that report money.
 type load struct {
 	w         *world
 	merchant  int64
@@ -92,6 +92,8 @@ func (l *load) start(ctx context.Context) {
 			for l.ended.Err() == nil {
 				if o := l.takeAgain(); o != nil {
 					l.repeat(stopped, o)
+				} else if l.chance(withdrawals) {
+					l.w.payouts.bring(stopped)
 				} else {
 					l.bring(stopped, l.order())
 				}
@@ -145,12 +147,20 @@ func (l *load) repeat(ctx context.Context, o *order) {
 	}
 }
 
+// anybody is one of the servers that are meant to live, "" while there is none.
+func (l *load) anybody() string {
+	urls := *l.urls.Load()
+	if len(urls) == 0 {
+		return ""
+	}
+	return urls[rand.IntN(len(urls))]
+}
+
 // request sends until there is an answer that decides something, or ctx ends.
 func (l *load) request(ctx context.Context, path, bearer string, body []byte) (answer []byte, ok bool) {
 	for ctx.Err() == nil {
-		urls := *l.urls.Load()
-		if len(urls) > 0 {
-			if answer, ok = l.try(ctx, urls[rand.IntN(len(urls))]+path, bearer, body); ok {
+		if url := l.anybody(); url != "" {
+			if answer, ok = l.try(ctx, url+path, bearer, body); ok {
 				l.answered.Add(1)
 				return answer, true
 			}
@@ -165,7 +175,9 @@ func (l *load) try(ctx context.Context, url, bearer string, body []byte) ([]byte
 	if err != nil {
 		return nil, false
 	}
-	request.Header.Set("Authorization", "Bearer "+bearer)
+	if bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+bearer)
+	}
 	request.Header.Set("Content-Type", "application/json")
 	l.underWay.Add(1)
 	defer l.underWay.Add(-1)

@@ -24,7 +24,7 @@ const (
 	Server  = "server"  // the PostgreSQL server is killed, all of it or its postmaster
 	Backend = "backend" // one backend of PostgreSQL is ended or killed
 	Freeze  = "freeze"  // an instance is stopped for longer than its leases, backends of PostgreSQL briefly
-	Cut     = "cut"     // the network to PostgreSQL loses all packets of one direction
+	Cut     = "cut"     // the network to PostgreSQL, a merchant or a provider loses all packets of one direction
 )
 
 const (
@@ -58,7 +58,7 @@ var kinds = []kind{
 	{IO, "I/O errors", []string{SQLite, Postgres}, 6},
 	{Server, "server crashes", []string{Postgres}, 15},
 	{Backend, "backends ended", []string{Postgres}, 15},
-	{Cut, "network cuts", []string{Postgres}, 4},
+	{Cut, "network cuts", []string{SQLite, Postgres}, 6},
 }
 
 // Faults are the names of all faults.

@@ -15,6 +15,9 @@ var (
 	payer   = sim.Person{Name: "ASHA RAO", VPA: "asha@ybl"}
 )
 
+// withdrawals is how often, in percent, a worker asks for one and not for an order.
+const withdrawals = 20
+
 // How often, in percent of the orders, something happens.
 const (
 	claimsFirst   = 50 // the claim comes before the money is seen
@@ -107,6 +110,7 @@ func (l *load) see(ctx context.Context, o *order) bool {
 
 // credit remembers what was acknowledged.
 func (l *load) credit(o *order) {
+	l.w.payouts.earn(o.amount)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o.credited = true

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"math/rand/v2"
@@ -32,7 +33,7 @@ type receiver struct {
 	keys     sim.Keys
 	merchant int64
 	bodies   map[string]string // by webhook-id
-	told     map[string]bool   // orders of which a postback was taken
+	told     map[string]bool   // orders and withdrawals of which a postback was taken
 }
 
 func newReceiver(b *book, now func() time.Time, wrong func(string, ...any)) (*receiver, error) {
@@ -61,7 +62,8 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	var content struct {
 		AdditionalData []struct {
-			Order string `json:"plugin_custom_order_id"`
+			Order      string `json:"plugin_custom_order_id"`
+			Withdrawal string `json:"withdrawal_id"`
 		} `json:"additional_data"`
 	}
 	id := request.Header.Get("webhook-id")
@@ -88,17 +90,17 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if _, err := io.WriteString(w, `{"status":"ok"}`); err == nil {
 		r.book.acknowledged(entry)
 		r.mu.Lock()
-		r.told[content.AdditionalData[0].Order] = true
+		r.told[cmp.Or(content.AdditionalData[0].Withdrawal, content.AdditionalData[0].Order)] = true
 		r.mu.Unlock()
 	}
 }
 
-// missing is how many of these orders no postback told of, or told of without being taken.
-func (r *receiver) missing(orders []string) (n int) {
+// missing is how many of these orders and withdrawals no postback told of, or told of without being taken.
+func (r *receiver) missing(ids ...string) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, o := range orders {
-		if !r.told[o] {
+	for _, id := range ids {
+		if !r.told[id] {
 			n++
 		}
 	}

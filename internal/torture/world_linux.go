@@ -35,6 +35,7 @@ type world struct {
 	book     *book
 	receiver *receiver
 	load     *load
+	payouts  *payouts
 	cable    *cable // cut only
 	random   *rand.Rand
 	idle     func() (busy func()) // lets others be busy while this one only waits
@@ -59,6 +60,7 @@ func newWorld(ctx context.Context, o Options, c campaign, idle func() func()) (*
 	if err := w.build(ctx, c); err != nil {
 		return nil, errors.Join(err, w.close(), os.RemoveAll(folder))
 	}
+	w.payouts.start(ctx)
 	w.load.start(ctx)
 	return w, nil
 }
@@ -74,6 +76,11 @@ func (w *world) build(ctx context.Context, c campaign) (err error) {
 	}
 	if w.ground, err = newGround(w.folder, c.fault, w.o.Seed); err != nil {
 		return err
+	}
+	if c.fault == Cut {
+		if w.cable, err = newCable(ctx, c.engine); err != nil {
+			return err
+		}
 	}
 	database := "sqlite:" + filepath.Join(w.ground.folder, "galla.db")
 	if c.engine == Postgres {
@@ -111,8 +118,8 @@ func (w *world) startServer(ctx context.Context, c campaign) (err error) {
 	if w.server, err = newServer(ctx, w.ground.folder, w.folder, settings...); err != nil {
 		return err
 	}
-	if c.fault == Cut {
-		if w.cable, err = newCable(ctx); err != nil {
+	if w.cable != nil {
+		if err := w.cable.lay(ctx); err != nil {
 			return err
 		}
 		if err := w.cable.connect(w.server); err != nil {
@@ -140,8 +147,9 @@ func (w *world) furnish(ctx context.Context) error {
 		AccessKey     string `json:"access_key"`
 		PostbackKey   string `json:"postback_private_key"`
 		WebhookSecret string `json:"webhook_secret"`
+		WithdrawalKey string `json:"withdrawal_private_key"`
 	}
-	if err := w.galla.read(ctx, &merchant, "merchant", "add", "--slug", "shop", "--name", "Shop", "--postback-url", w.receiver.url); err != nil {
+	if err := w.galla.read(ctx, &merchant, "merchant", "add", "--slug", merchantSlug, "--name", "Shop", "--postback-url", w.receiver.url); err != nil {
 		return err
 	}
 	w.receiver.open(merchant.ID, sim.Keys{AccessKey: merchant.AccessKey, PostbackKey: merchant.PostbackKey, WebhookSecret: merchant.WebhookSecret})
@@ -168,7 +176,10 @@ func (w *world) furnish(ctx context.Context) error {
 		s.id, s.token = added.ID, added.Token
 	}
 	w.load = l
-	return nil
+	if w.payouts, err = openPayouts(ctx, w, merchant.WithdrawalKey); err != nil || w.cable == nil {
+		return err
+	}
+	return errors.Join(w.cable.reaches("the merchant", w.receiver.url), w.cable.reaches("the provider", w.payouts.provider.URL))
 }
 
 // serve starts one more server and lets the load use it.
@@ -315,6 +326,9 @@ func (w *world) close() error {
 	for _, v := range w.victims {
 		v.signal(contSignal)
 		v.kill()
+	}
+	if w.payouts != nil {
+		w.payouts.close()
 	}
 	var errs []error
 	if w.receiver != nil {

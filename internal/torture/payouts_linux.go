@@ -1,0 +1,235 @@
+package torture
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/galla-gateway/galla/internal/oracle"
+	"github.com/galla-gateway/galla/internal/sim"
+)
+
+const (
+	// merchantSlug and railName are the only merchant's and its provider's.
+	merchantSlug, railName = "shop", "bank"
+	// mostRupees bounds a withdrawal: less than an order brings, so that there is money for most of them.
+	mostRupees = 9
+	// asksTwice is how often, in percent, a request that was answered is sent again.
+	asksTwice = 10
+	// settles is within which the provider decides, lateBy how much longer what it queues takes.
+	settles, lateBy = 2 * time.Second, 2 * time.Second
+	// forgets is how long the provider knows that it was told of a payment before. Real ones know for days; this one pays again,
+	// so telling it twice can't stay unnoticed. It can be asked for a payment for ever.
+	forgets = time.Second
+	// longestHook is how long it rests between two looks for webhooks, and between two tries of one.
+	longestHook = 100 * time.Millisecond
+)
+
+// providerKeys are what Galla shows to the provider, and the account that pays.
+var providerKeys = struct{ id, secret, webhook, account string }{"rzp_test_torture", "secret of the provider", "secret of its webhooks", "7878780080316316"}
+
+// payouts is the provider that withdrawals are paid by, with what its merchant asks for. No fault reaches its book.
+type payouts struct {
+	w        *world
+	provider *sim.RazorpayX
+	key      string // the merchant's, for withdrawals
+	end      context.CancelFunc
+	group    sync.WaitGroup
+
+	mu    sync.Mutex
+	money int64             // of the merchant, not asked for yet, minor units
+	asked map[string]string // withdrawal ids by the payee's account
+}
+
+// openPayouts starts the provider and has the merchant pay by it.
+func openPayouts(ctx context.Context, w *world, key string) (*payouts, error) {
+	p := &payouts{w: w, key: key, asked: map[string]string{}}
+	var err error
+	p.provider, err = sim.NewRazorpayX(sim.PayoutOptions{
+		Now: w.o.Now, Seed: w.o.Seed, Key: providerKeys.id, Secret: providerKeys.secret, WebhookSecret: providerKeys.webhook, Account: providerKeys.account,
+		Settle: settles, Late: lateBy, Forget: forgets,
+		Calls: map[sim.CallFault]int{sim.CallDropsBefore: 10, sim.CallDropsAfter: 40, sim.CallBreaksAfter: 40, sim.CallCut: 20},
+		Lives: map[sim.PayoutLife]int{sim.LifeQueued: 100},
+		Hooks: map[sim.HookFault]int{sim.HookLost: 20, sim.HookTwice: 50},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.furnish(ctx); err != nil {
+		p.provider.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// furnish adds the provider as a rail, by the commands of an operator with a key.
+func (p *payouts) furnish(ctx context.Context) error {
+	galla := p.w.galla
+	var operator struct {
+		Key string `json:"key"`
+	}
+	if err := galla.read(ctx, &operator, "operator", "add", "torture"); err != nil {
+		return err
+	}
+	galla.env = append(galla.env, "GALLA_OPERATOR_KEY="+operator.Key)
+	settings := filepath.Join(p.w.folder, "provider.json")
+	if err := os.WriteFile(settings, encode(map[string]string{
+		"key_id": providerKeys.id, "secret": providerKeys.secret, "webhook_secret": providerKeys.webhook, "account": providerKeys.account,
+		"base_url": p.provider.URL,
+	}), 0o600); err != nil {
+		return err
+	}
+	if _, err := galla.run(ctx, "rail", "add", railName, "--kind", "razorpayx", "--settings", settings); err != nil {
+		return err
+	}
+	_, err := galla.run(ctx, "merchant", "set", merchantSlug, "withdrawal_rail="+railName, fmt.Sprintf("withdrawal_auto_limit=%d", mostRupees))
+	return err
+}
+
+// start lets the provider send its webhooks.
+func (p *payouts) start(ctx context.Context) {
+	ctx, p.end = context.WithCancel(ctx)
+	p.group.Go(func() {
+		for ctx.Err() == nil {
+			for _, hook := range p.provider.Due() {
+				p.deliver(ctx, hook)
+			}
+			pause(ctx, longestHook)
+		}
+	})
+}
+
+// deliver sends a webhook until somebody takes it.
+func (p *payouts) deliver(ctx context.Context, hook sim.Hook) {
+	for ctx.Err() == nil {
+		if url := p.w.load.anybody(); url != "" {
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/rails/v1/"+railName, bytes.NewReader(hook.Body))
+			if err != nil {
+				return
+			}
+			request.Header = hook.Header.Clone()
+			if response, err := p.w.load.client.Do(request); err == nil {
+				_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, keptAnswer)) // its status says all
+				response.Body.Close()
+				if response.StatusCode < http.StatusInternalServerError {
+					return
+				}
+			}
+		}
+		pause(ctx, longestHook)
+	}
+}
+
+// earn adds money of the merchant, which it may pay out from now on.
+func (p *payouts) earn(minor int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.money += minor
+}
+
+// next is the next withdrawal, false while there is no money for it.
+func (p *payouts) next() (sim.Payout, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rupees := 1 + rand.Int64N(mostRupees)
+	if p.money < rupees*100 {
+		return sim.Payout{}, false
+	}
+	p.money -= rupees * 100
+	n := len(p.asked)
+	one := sim.Payout{ID: fmt.Sprintf("withdrawal-%d", n), Payer: "payee", Rupees: rupees, Account: fmt.Sprintf("7%011d", n), Name: payer.Name, IFSC: "HDFC0001234"}
+	p.asked[one.Account] = one.ID
+	return one, true
+}
+
+// bring asks for a withdrawal, some of them twice. There is money for it, so it is told ok. After a fault none is asked for again:
+// one that was lost would be taken on anew, and nobody would see that it had been lost.
+func (p *payouts) bring(ctx context.Context) {
+	l := p.w.load
+	one, ok := p.next()
+	for tries := 1; ok && tries > 0; tries-- {
+		entry := p.w.book.askWithdrawal(oracle.ToldWithdrawal{Merchant: l.merchant, WithdrawalID: one.ID, Amount: one.Rupees * 100})
+		var answer []byte
+		if answer, ok = l.request(ctx, "/v2/withdrawal/create?merchant="+merchantSlug, "", one.Signed(p.key)); !ok {
+			return
+		}
+		var decoded struct{ Status string }
+		if err := json.Unmarshal(answer, &decoded); err != nil || decoded.Status != "ok" {
+			p.w.wrong("withdrawal %s, for which there is money, was answered with %s", one.ID, answer)
+		}
+		p.w.book.answerWithdrawal(entry, decoded.Status)
+		if l.chance(asksTwice) {
+			tries++
+		}
+	}
+}
+
+// untold is how many payments the provider has taken on without the merchant having taken a postback that tells their end.
+func (p *payouts) untold() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.provider.All() {
+		if p.w.receiver.missing(p.asked[e.Account]) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// seen is the provider's book.
+func (p *payouts) seen() (list []oracle.SeenPayout) {
+	for _, e := range p.provider.All() {
+		list = append(list, oracle.SeenPayout{Reference: e.Reference, Account: e.Account, Amount: e.Amount.Minor, Credits: e.Credits})
+	}
+	return list
+}
+
+// judge holds what became of each withdrawal against the provider's book: by the payee's account, which has just one. What is paid
+// there may be open here, as long as somebody will ask.
+func (p *payouts) judge(ctx context.Context, db *sql.DB) error {
+	credits := map[string]int{}
+	for _, e := range p.provider.All() {
+		credits[e.Account] += e.Credits
+	}
+	rows, err := db.QueryContext(ctx, "SELECT withdrawal_id, account_number, state, next_at IS NOT NULL FROM withdrawal")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, account, state string
+		var asked bool
+		if err := rows.Scan(&id, &account, &state, &asked); err != nil {
+			return err
+		}
+		p.w.hit("withdrawals "+state, 1)
+		open := (state == "submitted" || state == "unknown") && asked
+		switch n := credits[account]; {
+		case n > 1:
+			p.w.wrong("withdrawal %s was paid %d times", id, n)
+		case state == "paid" && n == 0:
+			p.w.wrong("withdrawal %s is paid, and its payee has nothing", id)
+		case state != "paid" && n > 0 && !open:
+			p.w.wrong("withdrawal %s is %s, its payee was paid, and nobody will ask", id, state)
+		}
+	}
+	return rows.Err()
+}
+
+// close ends the provider.
+func (p *payouts) close() {
+	if p.end != nil {
+		p.end()
+	}
+	p.group.Wait()
+	p.provider.Close()
+}
