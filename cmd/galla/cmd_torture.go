@@ -32,12 +32,12 @@ func newTorture(a *app) *cobra.Command {
 		func(c *cobra.Command, _ []string) error { return a.torture(c, &f) })
 	c.Long = `galla serve runs over temporary databases and is sent payments over HTTP on loopback, while what it stands on
 fails: it is killed, its disk is full or broken, the power goes, PostgreSQL crashes, the network is cut. After every fault it
-has to come back, and in the end what it acknowledged is held against what is stored, and against what a merchant received.
-Settings of a real installation don't matter to it, and it touches none.
+has to come back, and in the end what it acknowledged is held against what is stored, what a merchant received, and what a
+payout provider was told. Settings of a real installation don't matter to it, and it touches none.
 
 Faults: kill, write (killed at a write or sync of the database, by strace), power (what wasn't synced is lost, by a file
 system of its own), disk (full), io (EIO), server and backend (of PostgreSQL), freeze (longer than the leases), cut (one
-direction of the network to PostgreSQL, a merchant or a provider). Deposits and withdrawals are under way meanwhile. Two
+direction of the network to PostgreSQL, a merchant or a payout provider). Deposits and withdrawals are under way meanwhile. Two
 controls run along, with SQLite at synchronous=NORMAL and PostgreSQL at fsync=off: they must be caught losing payments, else
 the run has failed.
 

@@ -16,6 +16,7 @@ type PayoutOptions struct {
 
 	Settle time.Duration // a payout is decided after up to this long; 0 decides at once
 	Late   time.Duration // how much longer it takes where something is late, or comes a second time
+	Takes  time.Duration // a request takes up to this long in real time, one half before anything is done, the other after it
 	Forget time.Duration // after which a key is taken for a new one, as providers do; 0 is never
 
 	Calls map[CallFault]int  // shares of the requests

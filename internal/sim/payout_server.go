@@ -3,11 +3,13 @@ package sim
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +26,7 @@ type payoutServer struct {
 	URL string // without a slash at the end
 
 	server *http.Server
+	busy   atomic.Int64  // requests under way
 	done   chan struct{} // closed by Close; nobody hangs any longer
 	once   sync.Once
 }
@@ -56,6 +59,9 @@ func (s *payoutServer) Close() {
 	})
 }
 
+// Busy is how many requests are under way.
+func (s *payoutServer) Busy() int64 { return s.busy.Load() }
+
 // said is what a provider answers.
 type said struct {
 	status int
@@ -68,7 +74,10 @@ type failing func(status int, words string) said
 // answer runs one request: as the provider would, or wrong in the way that was drawn for it. do is called with the bank
 // locked.
 func (s *payoutServer) answer(w http.ResponseWriter, r *http.Request, call Call, fail failing, do func(CallFault) said) {
+	s.busy.Add(1)
+	defer s.busy.Add(-1)
 	fault := s.fault(&call)
+	s.work(r)
 	var out said
 	switch fault {
 	case CallHangsBefore:
@@ -90,7 +99,22 @@ func (s *payoutServer) answer(w http.ResponseWriter, r *http.Request, call Call,
 		out = do(fault)
 		s.mu.Unlock()
 	}
+	s.work(r)
 	s.send(w, r, fault, fail, out)
+}
+
+// work takes a while, one half of what a request may take, or until its caller is gone: what was begun is done all the same.
+func (s *payoutServer) work(r *http.Request) {
+	if s.options.Takes <= 0 {
+		return
+	}
+	timer := time.NewTimer(rand.N(s.options.Takes / 2))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	case <-s.done:
+	}
 }
 
 // send writes an answer, or fails to.

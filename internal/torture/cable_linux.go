@@ -19,25 +19,25 @@ const (
 	serverPort  = "54329"
 )
 
-// wire is a connection of which all packets of one direction can be lost.
-type wire struct {
+// cut is one direction of connections, of which all packets can be lost.
+type cut struct {
 	what string // which packets, in the words of a report
 	rule string // which packets, in nftables' words
 }
 
-// wires are what can be cut: the two directions of a server's address and port. Both of its ends may be on this machine.
-func wires(who, address, port string) []wire {
-	return []wire{
+// cutsOf are both directions of the connections to a server. Both of their ends may be on this machine.
+func cutsOf(who, address, port string) []cut {
+	return []cut{
 		{"packets lost on the way to " + who, "ip daddr " + address + " tcp dport " + port},
 		{"packets lost on the way from " + who, "ip saddr " + address + " tcp sport " + port},
 	}
 }
 
-// cable cuts wires. Where there is a PostgreSQL server, it is a network between this process's namespace, where Galla is, and
-// another one, where the server is.
+// cable is what can be cut. Where there is a PostgreSQL server, it is a network between this process's namespace, where Galla is, and
+// another one, where the server is; other servers are on loopback.
 type cable struct {
 	table  string // of nftables, its own: campaigns run side by side
-	wires  []wire
+	cuts   []cut
 	holder *exec.Cmd // keeps the far namespace, nil without one
 	far    string    // its file
 }
@@ -97,7 +97,7 @@ func (c *cable) connect(s *server) error {
 	if s.owner == nil {
 		return errors.New("network: not root")
 	}
-	c.wires = append(c.wires, wires("PostgreSQL", farAddress, serverPort)...)
+	c.cuts = append(c.cuts, cutsOf("PostgreSQL", farAddress, serverPort)...)
 	s.address = farAddress + ":" + serverPort
 	s.settings = append(s.settings, "port="+serverPort)
 	s.prefix = []string{
@@ -110,16 +110,16 @@ func (c *cable) connect(s *server) error {
 func (c *cable) reaches(who, server string) error {
 	address, err := url.Parse(server)
 	if err == nil {
-		c.wires = append(c.wires, wires(who, address.Hostname(), address.Port())...)
+		c.cuts = append(c.cuts, cutsOf(who, address.Hostname(), address.Port())...)
 	}
 	return err
 }
 
-// sever loses all packets of one direction. Those on the way to here are lost as they come in, those to others as they go out; of a
-// wire within this machine all go out.
-func (c *cable) sever(ctx context.Context, cut wire) error {
+// sever loses all packets of one direction. Those on the way to here are lost as they come in, those to others as they go out; on
+// loopback all go out.
+func (c *cable) sever(ctx context.Context, lost cut) error {
 	for _, chain := range []string{"out", "in"} {
-		if _, err := shell(ctx, "nft add rule inet "+c.table+" "+chain+" "+cut.rule+" counter drop"); err != nil {
+		if _, err := shell(ctx, "nft add rule inet "+c.table+" "+chain+" "+lost.rule+" counter drop"); err != nil {
 			return err
 		}
 	}

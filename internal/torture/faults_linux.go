@@ -43,7 +43,7 @@ func killGalla(ctx context.Context, w *world, _ int) error {
 // losePower kills everything, and lets the disk forget some of what nobody has synced.
 func losePower(ctx context.Context, w *world, i int) error {
 	w.work(ctx)
-	w.hit("requests under way", w.load.underWay.Load())
+	w.underWay()
 	for _, v := range w.victims {
 		v.signal(syscall.SIGKILL)
 	}
@@ -136,7 +136,7 @@ func failDisk(ctx context.Context, w *world, i int) error {
 // crashServer ends PostgreSQL in one of three ways and starts it again after a while.
 func crashServer(ctx context.Context, w *world, i int) error {
 	w.work(ctx)
-	w.hit("requests under way", w.load.underWay.Load())
+	w.underWay()
 	switch i % 3 {
 	case 0:
 		w.server.crash()
@@ -176,7 +176,7 @@ func endBackend(ctx context.Context, w *world, i int) error {
 		pid = committing[0]
 		w.hit("at a COMMIT", 1)
 	}
-	w.hit("requests under way", w.load.underWay.Load())
+	w.underWay()
 	if i%3 == 2 {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // the server ends all others and recovers
 		w.hit("backends killed", 1)
@@ -217,7 +217,7 @@ func freeze(ctx context.Context, w *world, _ int) error {
 		}
 	}
 	v := w.victims[0]
-	w.hit("requests under way", w.load.underWay.Load())
+	w.underWay()
 	before := w.load.answered.Load()
 	v.signal(syscall.SIGSTOP)
 	busy := w.idle()
@@ -230,11 +230,11 @@ func freeze(ctx context.Context, w *world, _ int) error {
 	return w.recover(ctx)
 }
 
-// cutNetwork loses all packets to or from PostgreSQL, the merchant or its provider.
+// cutNetwork loses all packets to or from PostgreSQL, the merchant or the payout provider.
 func cutNetwork(ctx context.Context, w *world, i int) error {
 	w.work(ctx)
-	cut := w.cable.wires[i%len(w.cable.wires)]
-	w.hit("requests under way", w.load.underWay.Load())
+	cut := w.cable.cuts[i%len(w.cable.cuts)]
+	w.underWay()
 	if err := w.cable.sever(ctx, cut); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 // seconds.
 const deliveryLimit = 90 * time.Second
 
-// lastWords is how long the ends of withdrawals are waited for. Not for all of them: one that was told to its provider as a fault came
+// lastWords is how long the ends of withdrawals are waited for. Not for all of them: one that was under way to its provider as a fault came
 // is asked about again two minutes later.
 const lastWords = 10 * time.Second
 
@@ -30,7 +30,7 @@ func (w *world) settle(ctx context.Context) error {
 	busy := w.idle()
 	orders := w.load.credited()
 	delivered := w.until(ctx, deliveryLimit, func() bool { return w.receiver.missing(orders...) == 0 })
-	w.until(ctx, lastWords, func() bool { return w.payouts.untold() == 0 })
+	w.payouts.awaitTold(ctx)
 	busy()
 	if !delivered && ctx.Err() == nil {
 		w.wrong("%d of %d credited orders have no postback %v after the last fault", w.receiver.missing(orders...), len(orders), deliveryLimit)

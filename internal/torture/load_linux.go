@@ -156,18 +156,18 @@ func (l *load) anybody() string {
 	return urls[rand.IntN(len(urls))]
 }
 
-// request sends until there is an answer that decides something, or ctx ends.
-func (l *load) request(ctx context.Context, path, bearer string, body []byte) (answer []byte, ok bool) {
+// request sends until there is an answer that decides something, or ctx ends. from is the server that gave it.
+func (l *load) request(ctx context.Context, path, bearer string, body []byte) (from string, answer []byte, ok bool) {
 	for ctx.Err() == nil {
-		if url := l.anybody(); url != "" {
-			if answer, ok = l.try(ctx, url+path, bearer, body); ok {
+		if from = l.anybody(); from != "" {
+			if answer, ok = l.try(ctx, from+path, bearer, body); ok {
 				l.answered.Add(1)
-				return answer, true
+				return from, answer, true
 			}
 		}
 		pause(ctx, longestRetry)
 	}
-	return nil, false
+	return "", nil, false
 }
 
 func (l *load) try(ctx context.Context, url, bearer string, body []byte) ([]byte, bool) {
@@ -217,7 +217,7 @@ func (l *load) activate(ctx context.Context, o *order, id, number string) (statu
 	body := encode(map[string]any{
 		"currency_code": "INR", "wallet_type": "phone_pe", "label": "payer-" + id, "key1": number, "amount": o.text, "custom_transaction_id": id,
 	})
-	answer, ok := l.request(ctx, "/api/v1/transaction/activate", l.secret, body)
+	_, answer, ok := l.request(ctx, "/api/v1/transaction/activate", l.secret, body)
 	if !ok {
 		return "", false
 	}
@@ -249,7 +249,7 @@ func (l *load) report(ctx context.Context, message bool, items ...item) (statuse
 		list[i] = items[at].o.evidence(message)
 	}
 	first := l.w.book.askEvidence(told...)
-	answer, ok := l.request(ctx, path, from.token, encode(list))
+	_, answer, ok := l.request(ctx, path, from.token, encode(list))
 	if !ok {
 		return nil, false
 	}

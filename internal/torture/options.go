@@ -24,7 +24,7 @@ const (
 	Server  = "server"  // the PostgreSQL server is killed, all of it or its postmaster
 	Backend = "backend" // one backend of PostgreSQL is ended or killed
 	Freeze  = "freeze"  // an instance is stopped for longer than its leases, backends of PostgreSQL briefly
-	Cut     = "cut"     // the network to PostgreSQL, a merchant or a provider loses all packets of one direction
+	Cut     = "cut"     // the network to PostgreSQL, a merchant or a payout provider loses all packets of one direction
 )
 
 const (

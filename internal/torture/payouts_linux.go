@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 )
 
 const (
-	// merchantSlug and railName are the only merchant's and its provider's.
+	// merchantSlug and railName are the only merchant's and its payout provider's.
 	merchantSlug, railName = "shop", "bank"
 	// mostRupees bounds a withdrawal: less than an order brings, so that there is money for most of them.
 	mostRupees = 9
@@ -27,17 +28,16 @@ const (
 	asksTwice = 10
 	// settles is within which the provider decides, lateBy how much longer what it queues takes.
 	settles, lateBy = 2 * time.Second, 2 * time.Second
-	// forgets is how long the provider knows that it was told of a payment before. Real ones know for days; this one pays again,
-	// so telling it twice can't stay unnoticed. It can be asked for a payment for ever.
-	forgets = time.Second
-	// longestHook is how long it rests between two looks for webhooks, and between two tries of one.
-	longestHook = 100 * time.Millisecond
+	// takes is how long one of its requests may take: faults are to come while it has one and Galla no answer.
+	takes = 200 * time.Millisecond
+	// hookPause is how long it rests at most between two looks for webhooks, and between two tries of one.
+	hookPause = 100 * time.Millisecond
 )
 
 // providerKeys are what Galla shows to the provider, and the account that pays.
 var providerKeys = struct{ id, secret, webhook, account string }{"rzp_test_torture", "secret of the provider", "secret of its webhooks", "7878780080316316"}
 
-// payouts is the provider that withdrawals are paid by, with what its merchant asks for. No fault reaches its book.
+// payouts is the payout provider, with what the merchant asks it for. No fault reaches its book.
 type payouts struct {
 	w        *world
 	provider *sim.RazorpayX
@@ -56,7 +56,7 @@ func openPayouts(ctx context.Context, w *world, key string) (*payouts, error) {
 	var err error
 	p.provider, err = sim.NewRazorpayX(sim.PayoutOptions{
 		Now: w.o.Now, Seed: w.o.Seed, Key: providerKeys.id, Secret: providerKeys.secret, WebhookSecret: providerKeys.webhook, Account: providerKeys.account,
-		Settle: settles, Late: lateBy, Forget: forgets,
+		Settle: settles, Late: lateBy, Takes: takes,
 		Calls: map[sim.CallFault]int{sim.CallDropsBefore: 10, sim.CallDropsAfter: 40, sim.CallBreaksAfter: 40, sim.CallCut: 20},
 		Lives: map[sim.PayoutLife]int{sim.LifeQueued: 100},
 		Hooks: map[sim.HookFault]int{sim.HookLost: 20, sim.HookTwice: 50},
@@ -73,14 +73,14 @@ func openPayouts(ctx context.Context, w *world, key string) (*payouts, error) {
 
 // furnish adds the provider as a rail, by the commands of an operator with a key.
 func (p *payouts) furnish(ctx context.Context) error {
-	galla := p.w.galla
 	var operator struct {
 		Key string `json:"key"`
 	}
-	if err := galla.read(ctx, &operator, "operator", "add", "torture"); err != nil {
+	if err := p.w.galla.read(ctx, &operator, "operator", "add", "torture"); err != nil {
 		return err
 	}
-	galla.env = append(galla.env, "GALLA_OPERATOR_KEY="+operator.Key)
+	by := *p.w.galla // servers don't have the key
+	by.env = append(slices.Clone(by.env), "GALLA_OPERATOR_KEY="+operator.Key)
 	settings := filepath.Join(p.w.folder, "provider.json")
 	if err := os.WriteFile(settings, encode(map[string]string{
 		"key_id": providerKeys.id, "secret": providerKeys.secret, "webhook_secret": providerKeys.webhook, "account": providerKeys.account,
@@ -88,10 +88,10 @@ func (p *payouts) furnish(ctx context.Context) error {
 	}), 0o600); err != nil {
 		return err
 	}
-	if _, err := galla.run(ctx, "rail", "add", railName, "--kind", "razorpayx", "--settings", settings); err != nil {
+	if _, err := by.run(ctx, "rail", "add", railName, "--kind", "razorpayx", "--settings", settings); err != nil {
 		return err
 	}
-	_, err := galla.run(ctx, "merchant", "set", merchantSlug, "withdrawal_rail="+railName, fmt.Sprintf("withdrawal_auto_limit=%d", mostRupees))
+	_, err := by.run(ctx, "merchant", "set", merchantSlug, "withdrawal_rail="+railName, fmt.Sprintf("withdrawal_auto_limit=%d", mostRupees))
 	return err
 }
 
@@ -103,7 +103,7 @@ func (p *payouts) start(ctx context.Context) {
 			for _, hook := range p.provider.Due() {
 				p.deliver(ctx, hook)
 			}
-			pause(ctx, longestHook)
+			pause(ctx, hookPause)
 		}
 	})
 }
@@ -121,11 +121,14 @@ func (p *payouts) deliver(ctx context.Context, hook sim.Hook) {
 				_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, keptAnswer)) // its status says all
 				response.Body.Close()
 				if response.StatusCode < http.StatusInternalServerError {
+					if response.StatusCode != http.StatusOK {
+						p.w.wrong("a genuine webhook was answered with code %d", response.StatusCode)
+					}
 					return
 				}
 			}
 		}
-		pause(ctx, longestHook)
+		pause(ctx, hookPause)
 	}
 }
 
@@ -151,25 +154,41 @@ func (p *payouts) next() (sim.Payout, bool) {
 	return one, true
 }
 
-// bring asks for a withdrawal, some of them twice. There is money for it, so it is told ok. After a fault none is asked for again:
-// one that was lost would be taken on anew, and nobody would see that it had been lost.
+// bring asks for a withdrawal, of which there is money, so it is told ok. Some it asks for once more at once, without waiting for
+// whoever is killed meanwhile: one that was lost by a fault would be taken on anew, and nobody would see that it had been lost.
 func (p *payouts) bring(ctx context.Context) {
 	l := p.w.load
 	one, ok := p.next()
-	for tries := 1; ok && tries > 0; tries-- {
-		entry := p.w.book.askWithdrawal(oracle.ToldWithdrawal{Merchant: l.merchant, WithdrawalID: one.ID, Amount: one.Rupees * 100})
-		var answer []byte
-		if answer, ok = l.request(ctx, "/v2/withdrawal/create?merchant="+merchantSlug, "", one.Signed(p.key)); !ok {
-			return
+	if !ok {
+		return
+	}
+	path, body := "/v2/withdrawal/create?merchant="+merchantSlug, one.Signed(p.key)
+	entry := p.w.book.askWithdrawal(oracle.ToldWithdrawal{Merchant: l.merchant, WithdrawalID: one.ID, Amount: one.Rupees * 100})
+	from, answer, ok := l.request(ctx, path, "", body)
+	if !ok {
+		return
+	}
+	p.w.book.answerWithdrawal(entry, p.read(one, answer))
+	if l.chance(asksTwice) {
+		if answer, ok = l.try(ctx, from+path, "", body); ok {
+			p.read(one, answer)
 		}
-		var decoded struct{ Status string }
-		if err := json.Unmarshal(answer, &decoded); err != nil || decoded.Status != "ok" {
-			p.w.wrong("withdrawal %s, for which there is money, was answered with %s", one.ID, answer)
-		}
-		p.w.book.answerWithdrawal(entry, decoded.Status)
-		if l.chance(asksTwice) {
-			tries++
-		}
+	}
+}
+
+// read is what a request for a withdrawal was answered.
+func (p *payouts) read(one sim.Payout, answer []byte) (status string) {
+	var decoded struct{ Status string }
+	if err := json.Unmarshal(answer, &decoded); err != nil || decoded.Status != "ok" {
+		p.w.wrong("withdrawal %s, for which there is money, was answered with %s", one.ID, answer)
+	}
+	return decoded.Status
+}
+
+// awaitTold gives the last ends some time to be told.
+func (p *payouts) awaitTold(ctx context.Context) {
+	for began := p.w.o.Now(); p.untold() > 0 && ctx.Err() == nil && p.w.o.Now().Sub(began) < lastWords; {
+		pause(ctx, hookPause)
 	}
 }
 
@@ -193,33 +212,38 @@ func (p *payouts) seen() (list []oracle.SeenPayout) {
 	return list
 }
 
-// judge holds what became of each withdrawal against the provider's book: by the payee's account, which has just one. What is paid
-// there may be open here, as long as somebody will ask.
+// judge holds what became of each withdrawal against the provider's book, by the payee's account, which has just one, and against
+// what the merchant was told. Whatever isn't paid is open, and somebody will see to it.
 func (p *payouts) judge(ctx context.Context, db *sql.DB) error {
-	credits := map[string]int{}
+	asked, credits := map[string]int{}, map[string]int{}
 	for _, e := range p.provider.All() {
+		asked[e.Account] += e.Asked
 		credits[e.Account] += e.Credits
+		p.w.hit("withdrawals told to the payout provider", 1)
 	}
-	rows, err := db.QueryContext(ctx, "SELECT withdrawal_id, account_number, state, next_at IS NOT NULL FROM withdrawal")
+	rows, err := db.QueryContext(ctx, `SELECT w.withdrawal_id, w.account_number, w.state, w.next_at IS NOT NULL, COALESCE(b.state, '')
+		FROM withdrawal w LEFT JOIN postback b ON b.kind = 'withdrawal' AND b.subject_id = w.id`)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, account, state string
-		var asked bool
-		if err := rows.Scan(&id, &account, &state, &asked); err != nil {
+		var id, account, state, postback string
+		var due bool
+		if err := rows.Scan(&id, &account, &state, &due, &postback); err != nil {
 			return err
 		}
 		p.w.hit("withdrawals "+state, 1)
-		open := (state == "submitted" || state == "unknown") && asked
-		switch n := credits[account]; {
-		case n > 1:
-			p.w.wrong("withdrawal %s was paid %d times", id, n)
-		case state == "paid" && n == 0:
-			p.w.wrong("withdrawal %s is paid, and its payee has nothing", id)
-		case state != "paid" && n > 0 && !open:
-			p.w.wrong("withdrawal %s is %s, its payee was paid, and nobody will ask", id, state)
+		open := due && (state == "approved" || state == "submitted" || state == "unknown")
+		switch {
+		case asked[account] > 1:
+			p.w.wrong("the provider was told of withdrawal %s %d times", id, asked[account])
+		case state == "paid" && credits[account] != 1:
+			p.w.wrong("withdrawal %s is paid, and its payee was credited %d times", id, credits[account])
+		case state != "paid" && !open:
+			p.w.wrong("withdrawal %s is %s, and nobody sees to it (its payee was credited %d times)", id, state, credits[account])
+		case postback == "delivered" && p.w.receiver.missing(id) > 0:
+			p.w.wrong("the postback of withdrawal %s is delivered, and the merchant didn't take one", id)
 		}
 	}
 	return rows.Err()

@@ -196,7 +196,10 @@ func (r *run) missing(c campaign) string {
 			return err.Error()
 		}
 	}
-	programs := map[string][]string{Write: {"strace"}, Cut: {"ip", "nft", "nsenter", "sleep"}}
+	programs := map[string][]string{Write: {"strace"}, Cut: {"nft"}}
+	if c.engine == Postgres {
+		programs[Cut] = append(programs[Cut], "ip", "nsenter", "sleep")
+	}
 	for _, name := range programs[c.fault] {
 		if _, err := exec.LookPath(name); err != nil {
 			return "no " + name

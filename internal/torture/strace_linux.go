@@ -43,7 +43,7 @@ func killAtWrite(ctx context.Context, w *world, _ int) error {
 	if err == nil {
 		v := w.victims[0]
 		w.until(ctx, writeLimit, func() bool { return !v.alive() })
-		w.hit("requests under way", w.load.underWay.Load())
+		w.underWay()
 	}
 	w.countKill(log)
 	w.killed()
@@ -98,7 +98,7 @@ func (w *world) killBackendAtWrite(ctx context.Context, inject string) error {
 	hit := false
 	w.until(ctx, writeLimit, func() bool { hit = w.countKill(log); return hit })
 	if hit {
-		w.hit("requests under way", w.load.underWay.Load())
+		w.underWay()
 	}
 	_ = tracer.Process.Signal(syscall.SIGTERM) // lets go of those it watches
 	_ = tracer.Wait()

@@ -179,7 +179,7 @@ func (w *world) furnish(ctx context.Context) error {
 	if w.payouts, err = openPayouts(ctx, w, merchant.WithdrawalKey); err != nil || w.cable == nil {
 		return err
 	}
-	return errors.Join(w.cable.reaches("the merchant", w.receiver.url), w.cable.reaches("the provider", w.payouts.provider.URL))
+	return errors.Join(w.cable.reaches("the merchant", w.receiver.url), w.cable.reaches("the payout provider", w.payouts.provider.URL))
 }
 
 // serve starts one more server and lets the load use it.
@@ -212,7 +212,7 @@ func (w *world) bury() {
 
 // killed kills the servers and tells the load.
 func (w *world) killed() {
-	w.hit("requests under way", w.load.underWay.Load())
+	w.underWay()
 	for _, v := range w.victims {
 		v.signal(killSignal)
 	}
@@ -289,6 +289,12 @@ func (w *world) until(ctx context.Context, limit time.Duration, holds func() boo
 		}
 	}
 	return false
+}
+
+// underWay counts what a fault comes upon.
+func (w *world) underWay() {
+	w.hit("requests under way", w.load.underWay.Load())
+	w.hit("requests to the payout provider under way", w.payouts.provider.Busy())
 }
 
 // hit counts what a fault did.
