@@ -39,13 +39,16 @@ func (b *book) note(entry any) {
 	}
 }
 
-// askClaim enters a request before it is sent; answerClaim enters its answer.
-func (b *book) askClaim(c oracle.ToldClaim) (entry int) {
+// ask enters requests in their list before they are sent.
+func ask[T any](b *book, list *[]T, requests ...T) (first int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.told.Claims = append(b.told.Claims, c)
-	return len(b.told.Claims) - 1
+	*list = append(*list, requests...)
+	return len(*list) - len(requests)
 }
+
+// askClaim enters a request before it is sent; answerClaim enters its answer.
+func (b *book) askClaim(c oracle.ToldClaim) (entry int) { return ask(b, &b.told.Claims, c) }
 
 func (b *book) answerClaim(entry int, answer string) {
 	b.mu.Lock()
@@ -55,10 +58,7 @@ func (b *book) answerClaim(entry int, answer string) {
 }
 
 func (b *book) askEvidence(items ...oracle.ToldEvidence) (first int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.told.Evidence = append(b.told.Evidence, items...)
-	return len(b.told.Evidence) - len(items)
+	return ask(b, &b.told.Evidence, items...)
 }
 
 func (b *book) answerEvidence(entry int, answer string) {
@@ -69,10 +69,7 @@ func (b *book) answerEvidence(entry int, answer string) {
 }
 
 func (b *book) askWithdrawal(t oracle.ToldWithdrawal) (entry int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.told.Withdrawals = append(b.told.Withdrawals, t)
-	return len(b.told.Withdrawals) - 1
+	return ask(b, &b.told.Withdrawals, t)
 }
 
 func (b *book) answerWithdrawal(entry int, answer string) {

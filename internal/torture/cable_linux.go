@@ -22,14 +22,15 @@ const (
 // cut is one direction of connections, of which all packets can be lost.
 type cut struct {
 	what string // which packets, in the words of a report
-	rule string // which packets, in nftables' words
+	rule string // the chain and which packets, in nftables' words
 }
 
-// cutsOf are both directions of the connections to a server. Both of their ends may be on this machine.
+// cutsOf are both directions of the connections to a server. Packets to it are lost as they go out, those from it as they come in: on
+// loopback, too, where all of them do both.
 func cutsOf(who, address, port string) []cut {
 	return []cut{
-		{"packets lost on the way to " + who, "ip daddr " + address + " tcp dport " + port},
-		{"packets lost on the way from " + who, "ip saddr " + address + " tcp sport " + port},
+		{"packets lost on the way to " + who, "out ip daddr " + address + " tcp dport " + port},
+		{"packets lost on the way from " + who, "in ip saddr " + address + " tcp sport " + port},
 	}
 }
 
@@ -93,9 +94,12 @@ func shell(ctx context.Context, line string) (string, error) {
 }
 
 // connect lets a server run at the far end.
-func (c *cable) connect(s *server) error {
+func (c *cable) connect(ctx context.Context, s *server) error {
 	if s.owner == nil {
 		return errors.New("network: not root")
+	}
+	if err := c.lay(ctx); err != nil {
+		return err
 	}
 	c.cuts = append(c.cuts, cutsOf("PostgreSQL", farAddress, serverPort)...)
 	s.address = farAddress + ":" + serverPort
@@ -115,15 +119,10 @@ func (c *cable) reaches(who, server string) error {
 	return err
 }
 
-// sever loses all packets of one direction. Those on the way to here are lost as they come in, those to others as they go out; on
-// loopback all go out.
+// sever loses all packets of one direction.
 func (c *cable) sever(ctx context.Context, lost cut) error {
-	for _, chain := range []string{"out", "in"} {
-		if _, err := shell(ctx, "nft add rule inet "+c.table+" "+chain+" "+lost.rule+" counter drop"); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := shell(ctx, "nft add rule inet "+c.table+" "+lost.rule+" counter drop")
+	return err
 }
 
 var packets = regexp.MustCompile(`counter packets (\d+)`)

@@ -19,8 +19,8 @@ import (
 // seconds.
 const deliveryLimit = 90 * time.Second
 
-// lastWords is how long the ends of withdrawals are waited for. Not for all of them: one that was under way to its provider as a fault came
-// is asked about again two minutes later.
+// lastWords is how long the ends of withdrawals are waited for. Not for all of them: one that was under way to its provider as a
+// fault came is asked about again two minutes later.
 const lastWords = 10 * time.Second
 
 // settle lets everything come to its end without faults: what was begun, what was acknowledged once more, all postbacks.
@@ -30,7 +30,7 @@ func (w *world) settle(ctx context.Context) error {
 	busy := w.idle()
 	orders := w.load.credited()
 	delivered := w.until(ctx, deliveryLimit, func() bool { return w.receiver.missing(orders...) == 0 })
-	w.payouts.awaitTold(ctx)
+	w.until(ctx, lastWords, w.payouts.told)
 	busy()
 	if !delivered && ctx.Err() == nil {
 		w.wrong("%d of %d credited orders have no postback %v after the last fault", w.receiver.missing(orders...), len(orders), deliveryLimit)

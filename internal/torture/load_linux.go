@@ -170,36 +170,42 @@ func (l *load) request(ctx context.Context, path, bearer string, body []byte) (f
 	return "", nil, false
 }
 
+// try sends once; false: the answer decides nothing.
 func (l *load) try(ctx context.Context, url, bearer string, body []byte) ([]byte, bool) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return nil, false
-	}
+	header := http.Header{"Content-Type": {"application/json"}}
 	if bearer != "" {
-		request.Header.Set("Authorization", "Bearer "+bearer)
+		header.Set("Authorization", "Bearer "+bearer)
 	}
-	request.Header.Set("Content-Type", "application/json")
 	l.underWay.Add(1)
 	defer l.underWay.Add(-1)
-	response, err := l.client.Do(request)
-	if err != nil {
-		l.unanswered.Add(1)
-		return nil, false
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, keptAnswer))
+	status, answer, err := l.post(ctx, url, header, body)
 	switch {
 	case err != nil:
 		l.unanswered.Add(1)
 		return nil, false
-	case response.StatusCode >= http.StatusInternalServerError:
+	case status >= http.StatusInternalServerError:
 		l.fault(answer)
 		return nil, false
-	case response.StatusCode != http.StatusOK:
-		l.w.wrong("%s was answered with code %d: %s", url, response.StatusCode, answer)
+	case status != http.StatusOK:
+		l.w.wrong("%s was answered with code %d: %s", url, status, answer)
 		return nil, false
 	}
 	return answer, true
+}
+
+func (l *load) post(ctx context.Context, url string, header http.Header, body []byte) (status int, answer []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header = header
+	response, err := l.client.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(response.Body, keptAnswer))
+	return response.StatusCode, answer, err
 }
 
 // fault holds what a fault is answered: it may say that nothing is known, and never that something is refused.

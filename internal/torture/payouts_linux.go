@@ -1,12 +1,10 @@
 package torture
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -112,20 +110,12 @@ func (p *payouts) start(ctx context.Context) {
 func (p *payouts) deliver(ctx context.Context, hook sim.Hook) {
 	for ctx.Err() == nil {
 		if url := p.w.load.anybody(); url != "" {
-			request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/rails/v1/"+railName, bytes.NewReader(hook.Body))
-			if err != nil {
-				return
-			}
-			request.Header = hook.Header.Clone()
-			if response, err := p.w.load.client.Do(request); err == nil {
-				_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, keptAnswer)) // its status says all
-				response.Body.Close()
-				if response.StatusCode < http.StatusInternalServerError {
-					if response.StatusCode != http.StatusOK {
-						p.w.wrong("a genuine webhook was answered with code %d", response.StatusCode)
-					}
-					return
+			status, _, err := p.w.load.post(ctx, url+"/rails/v1/"+railName, hook.Header, hook.Body)
+			if err == nil && status < http.StatusInternalServerError {
+				if status != http.StatusOK {
+					p.w.wrong("a genuine webhook was answered with code %d", status)
 				}
+				return
 			}
 		}
 		pause(ctx, hookPause)
@@ -185,23 +175,15 @@ func (p *payouts) read(one sim.Payout, answer []byte) (status string) {
 	return decoded.Status
 }
 
-// awaitTold gives the last ends some time to be told.
-func (p *payouts) awaitTold(ctx context.Context) {
-	for began := p.w.o.Now(); p.untold() > 0 && ctx.Err() == nil && p.w.o.Now().Sub(began) < lastWords; {
-		pause(ctx, hookPause)
-	}
-}
-
-// untold is how many payments the provider has taken on without the merchant having taken a postback that tells their end.
-func (p *payouts) untold() (n int) {
+// told is true when the merchant has taken a postback of the end of each payment that the provider has taken on.
+func (p *payouts) told() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var ids []string
 	for _, e := range p.provider.All() {
-		if p.w.receiver.missing(p.asked[e.Account]) > 0 {
-			n++
-		}
+		ids = append(ids, p.asked[e.Account])
 	}
-	return n
+	return p.w.receiver.missing(ids...) == 0
 }
 
 // seen is the provider's book.

@@ -119,10 +119,7 @@ func (w *world) startServer(ctx context.Context, c campaign) (err error) {
 		return err
 	}
 	if w.cable != nil {
-		if err := w.cable.lay(ctx); err != nil {
-			return err
-		}
-		if err := w.cable.connect(w.server); err != nil {
+		if err := w.cable.connect(ctx, w.server); err != nil {
 			return err
 		}
 	}
